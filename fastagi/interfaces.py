@@ -6,7 +6,7 @@ Coroutines run on the one asyncio loop of the process; nothing here may block it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +32,7 @@ __all__ = [
     "LookupAnswer",
     "NumberLookup",
     "Role",
+    "Spool",
     "StatusChange",
 ]
 
@@ -166,6 +167,24 @@ class Journal(Protocol):
 
     async def history(self, id: str) -> Sequence[StatusChange]:
         """Returns who changed the status of a call, oldest first."""
+
+
+class Spool(Protocol):
+    """Where changes wait on local disk while the journal's database is away. Blocks: call it in a thread."""
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Adds changes behind all others; they are on disk when it returns.
+
+        Raises:
+            OSError: the disk is full or the file cannot be written.
+        """
+
+    def replay(self) -> Iterator[Sequence[Change]]:
+        """Yields batches, oldest first; a batch counts as written when the next one is asked for."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait; 0 means nothing waits."""
 
 
 class Bus(Protocol):
