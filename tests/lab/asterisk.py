@@ -44,6 +44,7 @@ DIDS: Mapping[str, str] = {
     "routed": "74951230015",
     "read_back": "74951230016",
     "ivr_wait": "74951230017",
+    "announcement_short": "74951230018",
 }
 
 # Modules that find no file of theirs decline to load or complain; an empty one serves.

@@ -146,8 +146,7 @@ class Leg:
             self.phone.reply(request, 200, body=self._media() if request.body else "", tag=self.local_tag)
         elif request.method == "NOTIFY":
             self.phone.reply(request, 200)
-            found = re.search(r"SIP/2\.0 (\d+)", request.body)
-            self.transfer_result = int(found[1]) if found else self.transfer_result
+            self._take_transfer_report(request.body)
         elif request.method != "ACK":
             self.phone.reply(request, 200)
 
@@ -175,6 +174,12 @@ class Leg:
         """Asterisk never answered our request."""
         if method in ("INVITE", "BYE"):
             self._end(self.ended_by or "them", self.final or 408)
+
+    def _take_transfer_report(self, fragment: str) -> None:
+        found = re.search(r"SIP/2\.0 (\d+)", fragment)
+        self.transfer_result = int(found[1]) if found else self.transfer_result
+        if 200 <= self.transfer_result < 300:
+            self.hang_up()  # as phones do: Asterisk leaves the BYE to whoever sent the REFER
 
     # -- parts ----------------------------------------------------------------------------------------
 
