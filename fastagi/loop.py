@@ -1,0 +1,60 @@
+"""The one event loop: asyncio (uvloop where there is one) under Twisted's reactor.
+
+`install` must run before anything imports `twisted.internet.reactor`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+__all__ = ["install", "run"]
+
+
+def install() -> asyncio.AbstractEventLoop:
+    """Makes the loop and puts Twisted's reactor on it."""
+    from twisted.internet import asyncioreactor
+
+    loop = asyncio.new_event_loop()
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        loop.close()
+        loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    return loop
+
+
+def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Runs the reactor until SIGTERM or SIGINT.
+
+    Args:
+        start: awaited first; what it raises ends the run and is raised here.
+        stop: awaited last, also after a start that failed.
+    """
+    from twisted.internet import reactor
+
+    from fastagi.bridge import as_deferred
+
+    failures: list[BaseException] = []
+
+    async def begin() -> None:
+        try:
+            await start()
+        except Exception as error:
+            failures.append(error)
+            reactor.stop()  # type: ignore[attr-defined]
+
+    async def end() -> None:
+        try:
+            await stop()
+        except Exception as error:
+            failures.append(error)
+
+    reactor.callWhenRunning(lambda: as_deferred(begin()))  # type: ignore[attr-defined]
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: as_deferred(end()))  # type: ignore[attr-defined]
+    reactor.run()  # type: ignore[attr-defined]
+    if failures:
+        raise failures[0]

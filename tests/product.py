@@ -1,0 +1,247 @@
+"""The product as its users run it: a process of its own, spoken to over its ports.
+
+Used by the end-to-end tests. Every server listens on a free port of 127.0.0.1 and is stopped by pid.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+from websockets.sync.client import connect
+
+LIMIT = 60.0
+"""Seconds to wait for anything: these machines are slow at times."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, *, limit: float = LIMIT, message: str = "it did not happen"):
+    """Waits until `what()` is true and returns its value."""
+    end = time.monotonic() + limit
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{message} within {limit:g} s")
+        time.sleep(0.02)
+
+
+class Product:
+    """`whocalls serve` in a folder of its own.
+
+    Args:
+        folder: for configuration, database, spool and log.
+        pbx: TOML text of the [[pbx]] sections.
+        more: more TOML text.
+        database: URL; None takes SQLite in the folder.
+    """
+
+    def __init__(self, folder: Path, *, pbx: str = "", more: str = "", database: str | None = None) -> None:
+        self.folder = folder
+        self.agi_port, self.push_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.push_port}"
+        self.config = folder / "whocalls.toml"
+        self.log = folder / "serve.log"
+        self.process: subprocess.Popen | None = None
+        self._token: str | None = None
+        self.config.write_text(
+            f"""
+[agi]
+listen = "tcp:{self.agi_port}:interface=127.0.0.1"
+[push]
+listen = "127.0.0.1:{self.push_port}"
+[database]
+url = "{database or f"sqlite:///{folder / 'whocalls.db'}"}"
+spool = "{folder / "spool"}"
+{more}
+{pbx}
+""",
+            encoding="utf-8",
+        )
+
+    def cli(
+        self, *arguments: str, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess:
+        """Runs `whocalls ARGUMENTS --config …`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "fastagi", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            input=input,
+            timeout=300,
+            env=self._environment(),
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"whocalls {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("WHOCALLS_")}
+        return {**kept, "NO_COLOR": "1", "COLUMNS": "200"}
+
+    # -- the process --------------------------------------------------------------------------------------
+
+    def start(self, *, healthy: bool = True) -> "Product":
+        """Starts it and waits until it answers (and, where asked, says that every part is well)."""
+        log = self.log.open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "fastagi", "serve", "--config", str(self.config)],
+            stdout=log,
+            stderr=log,
+            env=self._environment(),
+        )
+        log.close()
+        until(lambda: self._answers(healthy), message=f"whocalls was not ready\n{self.tail()}")
+        return self
+
+    def _answers(self, healthy: bool) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"whocalls ended with {self.process.returncode}\n{self.tail()}")
+        with contextlib.suppress(httpx.HTTPError):
+            answer = httpx.get(f"{self.url}/healthz", timeout=5)
+            return answer.status_code == 200 or (not healthy and answer.status_code == 503)
+        return False
+
+    def stop(self) -> int | None:
+        """Ends it as an administrator does; returns its exit code."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            code = self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"whocalls did not end on SIGTERM\n{self.tail()}") from None
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def signal(self, number: int) -> None:
+        """Sends a signal: SIGSTOP freezes, SIGCONT goes on."""
+        self.process.send_signal(number)
+
+    def tail(self, lines: int = 30) -> str:
+        """The end of its log."""
+        return (
+            "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+        )
+
+    # -- its API ------------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> str:
+        """A token with the role administrator."""
+        if self._token is None:
+            out = self.cli("token", "create", f"test-{time.time_ns()}", "--role", "administrator").stdout
+            self._token = next(word for word in out.split() if word.startswith("wc_"))
+        return self._token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def get(self, path: str, **parameters):
+        answer = httpx.get(self.url + path, params=parameters, headers=self.headers, timeout=LIMIT)
+        answer.raise_for_status()
+        return answer.json()
+
+    def calls(self, **filters) -> list[dict]:
+        """All calls in the lists, newest first."""
+        found, cursor = [], None
+        while True:
+            page = self.get("/api/calls", limit=200, **({"cursor": cursor} if cursor else {}), **filters)
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return found
+
+    def health(self) -> dict:
+        return httpx.get(f"{self.url}/healthz", timeout=LIMIT).json()
+
+    def listen(self) -> "Events":
+        """Listens to SSE and WebSocket at once."""
+        return Events(self)
+
+
+class Events:
+    """Events over SSE and over WebSocket, collected by two threads."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        self.sse: list[dict] = []
+        self.websocket: list[dict] = []
+        self.arrived: dict[int, float] = {}
+        self._open = threading.Event()
+        self._ws = connect(
+            product.url.replace("http", "ws") + "/api/ws",
+            additional_headers=product.headers,
+            open_timeout=LIMIT,
+        )
+        self._client = httpx.Client(timeout=httpx.Timeout(LIMIT, read=None), headers=product.headers)
+        self._threads = [
+            threading.Thread(target=self._read_sse, daemon=True),
+            threading.Thread(target=self._read_websocket, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        assert self._open.wait(LIMIT), "SSE did not open"
+
+    def _read_sse(self) -> None:
+        with (
+            contextlib.suppress(httpx.HTTPError, OSError),
+            self._client.stream("GET", f"{self.product.url}/api/events") as answer,
+        ):
+            self._open.set()
+            for line in answer.iter_lines():
+                if line.startswith("data:") and line[5:].strip().startswith("{"):
+                    event = json.loads(line[5:])
+                    if "call" in event:
+                        self.arrived[event["seq"]] = time.time()
+                        self.sse.append(event)
+
+    def _read_websocket(self) -> None:
+        with contextlib.suppress(Exception):
+            for message in self._ws:
+                event = json.loads(message)
+                if "call" in event:
+                    self.websocket.append(event)
+
+    def of(self, id: str) -> list[dict]:
+        """The events of one call over SSE, once WebSocket has the same; asserts that both agree."""
+        ours = lambda events: [event for event in events if event["call"]["id"] == id]  # noqa: E731
+        until(lambda: len(ours(self.websocket)) >= len(ours(self.sse)), message="WebSocket lags behind SSE")
+        until(lambda: len(ours(self.sse)) >= len(ours(self.websocket)), message="SSE lags behind WebSocket")
+        assert ours(self.sse) == ours(self.websocket)
+        return ours(self.sse)
+
+    def close(self) -> None:
+        self._ws.close()
+        self._client.close()
+
+    def __enter__(self) -> "Events":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
