@@ -8,7 +8,8 @@
      +- HangUp                  the caller hung up in mid-dialogue
      +- DeadlineExceeded        a limit of time ran out
      +- DirectoryUnavailable    a directory could not answer
-     +- JournalUnavailable      the database of the journal could not take or give rows
+     +- DatabaseUnavailable     our own database could not answer, or not in time
+     |   +- JournalUnavailable  the journal could not take or give rows because of it
      +- BusUnavailable          the bus could not take a message
      +- ConfigError             the configuration is wrong
      +- BadInput                a value a person gave is wrong
@@ -21,6 +22,7 @@ __all__ = [
     "BusUnavailable",
     "CommandRefused",
     "ConfigError",
+    "DatabaseUnavailable",
     "DeadlineExceeded",
     "DirectoryUnavailable",
     "Disconnected",
@@ -116,7 +118,11 @@ class DirectoryUnavailable(LookupServiceError):
         self.cause = cause
 
 
-class JournalUnavailable(LookupServiceError):
+class DatabaseUnavailable(LookupServiceError):
+    """Our own database is away, busy, or did not answer in time."""
+
+
+class JournalUnavailable(DatabaseUnavailable):
     """The journal's database could not take or give rows; the change is not lost, it is spooled."""
 
 

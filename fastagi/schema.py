@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     types,
 )
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 __all__ = [
     "calls",
@@ -59,6 +60,9 @@ class Milliseconds(types.TypeDecorator[datetime]):
         """Turns milliseconds into a datetime."""
         return None if value is None else _EPOCH + timedelta(milliseconds=value)
 
+
+_Json = JSON(none_as_null=True)
+_LongText = Text().with_variant(MEDIUMTEXT(), "mysql")  # MySQL's TEXT ends at 64 KB
 
 metadata = MetaData(
     naming_convention={
@@ -182,12 +186,12 @@ calls = Table(
     Column("queue", String(120)),
     Column("waiting_seconds", Integer),
     Column("subscriber_id", String(64)),
-    Column("subscriber", JSON),
-    Column("candidates", JSON),
-    Column("lead", JSON),
-    Column("match", JSON),
+    Column("subscriber", _Json),
+    Column("candidates", _Json),
+    Column("lead", _Json),
+    Column("match", _Json),
     Column("lookup", String(16)),
-    Column("ringing", JSON),
+    Column("ringing", _Json),
     Column("operator_phone", String(64)),
     Column("operator_login", String(64)),
     Column("operator_name", String(250)),
@@ -208,7 +212,7 @@ calls = Table(
     Index(None, "subscriber_id", "started_at"),
     Index(None, "caller_reversed"),
     Index(None, "called_reversed"),
-    Index(None, "pbx", "outcome", "started_at"),
+    Index(None, "outcome", "started_at"),  # open calls are those without an outcome
 )
 
 status_history = Table(
@@ -229,7 +233,7 @@ events = Table(
     Column("at", Milliseconds, nullable=False, index=True),
     Column("type", String(32), nullable=False),
     Column("call_id", String(160), nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", _LongText, nullable=False),
 )
 
 counters = Table(
