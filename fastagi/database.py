@@ -22,7 +22,7 @@ from fastagi.engines import dialect_of, keyed_engine, reading_engine, sqlite_fil
 from fastagi.errors import DatabaseUnavailable
 from fastagi.interfaces import Health
 from fastagi.lanes import Lane
-from fastagi.migrations.upgrade import needs_upgrade, upgrade
+from fastagi.migrations import needs_upgrade, upgrade
 
 __all__ = ["Database", "needs_upgrade", "upgrade"]
 
