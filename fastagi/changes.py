@@ -30,7 +30,10 @@ __all__ = ["Change", "Edited", "LookedUp", "Observed", "apply"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """A lookup came to a result; `called` is used only where it opens the row."""
+    """A lookup came to a result; `called` is used only where it opens the row.
+
+    `hostile` says that the session which asked turned out to be forged: what it told before is void.
+    """
 
     id: str
     pbx: str
@@ -44,6 +47,7 @@ class LookedUp:
     candidates: tuple[Subscriber, ...] = ()
     lead: Lead | None = None
     match: Match | None = None
+    hostile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +131,12 @@ def _looked_up(call: Call | None, change: LookedUp) -> tuple[Call, EventType] | 
             called_name=change.called_name,
             started_at=change.at,
         )
-    elif call.lookup is not None and change.lookup in _TELLS_NOTHING:
+    elif call.lookup is not None and change.lookup in _TELLS_NOTHING and not change.hostile:
         return None
     kind = EventType.STARTED if call.version == 0 else EventType.UPDATED
     return call.with_(
         version=call.version + 1,
-        caller=change.caller,
+        caller=Caller(raw=call.caller.raw) if change.hostile else change.caller,
         lookup=change.lookup,
         subscriber=change.subscriber,
         candidates=change.candidates,
@@ -155,7 +159,7 @@ def _observed(
         direction=change.direction,
         status=change.status if call.status_by is None else call.status,
         outcome=change.outcome,
-        caller=change.caller if call.lookup is None else call.caller,
+        caller=call.caller if call.lookup and call.caller.raw else change.caller,
         called=change.called or call.called,
         called_name=change.called_name or call.called_name,
         queue=change.queue,

@@ -117,15 +117,26 @@ class Pipeline:
         journal(answer)
         return self._variables(answer, answer.status)
 
-    def refused(self, pbx: str, uniqueid: str, raw: str) -> None:
-        """Journals a call whose AGI session was closed as hostile: without a match."""
-        known = self._pbxs.get(pbx)
-        if known is not None:
-            caller = Caller(raw=raw)
-            id = self._resolve(known, uniqueid, None)
-            self._writer.put(
-                LookedUp(id=id, pbx=pbx, at=self._clock(), lookup=LookupStatus.ERROR, caller=caller)
+    def refused(self, pbx: str | None, uniqueid: str | None) -> None:
+        """Journals a call whose AGI session was closed as hostile: without a match, whatever it told before.
+
+        Args:
+            pbx: as far as it could be believed, like the other.
+            uniqueid: of the channel that asked.
+        """
+        known = self._pbxs.get(pbx or self._only)
+        if known is None or uniqueid is None:
+            return
+        self._writer.put(
+            LookedUp(
+                id=self._resolve(known, uniqueid, None),
+                pbx=known.name,
+                at=self._clock(),
+                lookup=LookupStatus.ERROR,
+                caller=Caller(),
+                hostile=True,
             )
+        )
 
     def _resolve(self, pbx: Pbx, uniqueid: str, linkedid: str | None) -> str:
         if pbx.tracking is not None:
