@@ -45,6 +45,8 @@ DIDS: Mapping[str, str] = {
     "read_back": "74951230016",
     "ivr_wait": "74951230017",
     "announcement_short": "74951230018",
+    "follow_me_optimized": "74951230019",
+    "queue_optimized": "74951230020",
 }
 
 # Modules that find no file of theirs decline to load or complain; an empty one serves.

@@ -9,6 +9,7 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from .media import Voice
 from .sip import NameAddress, SipMessage, new_branch, new_tag, session_description
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Leg:
         self.remote_tag = NameAddress.parse(invite.get("From")).tag if incoming else ""
         self._target = NameAddress.parse(invite.get("Contact")).uri if incoming else invite.uri
         self._sequence = 0 if incoming else int(invite.get("CSeq").split()[0])
-        self._invite_now = invite
+        self._voice: Voice | None = None
 
     # -- what a test reads ----------------------------------------------------------------------------
 
@@ -98,6 +99,7 @@ class Leg:
                 self._respond(200, body=self._media())
                 self.final = 200
                 self._reach("answered")
+                self._speak(self.invite.body)
 
     def reject(self, status: int) -> None:
         """Refuse a ringing call: 486 busy, 603 decline …"""
@@ -142,7 +144,6 @@ class Leg:
                 self._respond(487)
                 self._end("them", 487)
         elif request.method in ("INVITE", "UPDATE"):
-            self._invite_now = request if request.method == "INVITE" else self._invite_now
             self.phone.reply(request, 200, body=self._media() if request.body else "", tag=self.local_tag)
         elif request.method == "NOTIFY":
             self.phone.reply(request, 200)
@@ -166,6 +167,7 @@ class Leg:
             self.final = response.status
             if self.state != "answered":
                 self._reach("answered")
+                self._speak(response.body)
         elif response.status >= 300:
             self._send_like_invite("ACK", to=response.get("To"))
             self._end(self.ended_by or "them", response.status)
@@ -186,6 +188,16 @@ class Leg:
     def _media(self) -> str:
         return session_description(self.phone.host, _NO_MEDIA)
 
+    def _speak(self, description: str) -> None:
+        if self.phone.speaks and self._voice is None:
+            self._voice = Voice(description)
+            self._keep_speaking()
+
+    def _keep_speaking(self) -> None:
+        if self.state == "answered" and self._voice is not None:
+            self._voice.tick()
+            self.phone.later(Voice.EVERY, self._keep_speaking)
+
     def _reach(self, state: str) -> None:
         self.state = state
         self.times.setdefault(state, time.monotonic())
@@ -200,6 +212,8 @@ class Leg:
         self.final = self.final or status
         self.ended_by = by
         self.state = "ended"
+        if self._voice is not None:
+            self._voice.stop()
         self.times.setdefault("ended", time.monotonic())
         by_whom = self.phone.name if by == "us" else "the other side"
         self.phone.note(f"{self.phone.name}: {self._story()} ended by {by_whom}, INVITE status {self.final}")

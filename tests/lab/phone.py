@@ -37,6 +37,7 @@ class Phone:
     Attributes:
         calls: incoming calls, oldest first.
         placed: outgoing calls, oldest first.
+        speaks: whether it sends RTP (silence) in answered calls.
         lock: held while a leg changes; tests need it only for several looks at one moment.
     """
 
@@ -48,6 +49,7 @@ class Phone:
         self.port = port
         self.calls: list[Leg] = []
         self.placed: list[Leg] = []
+        self.speaks = False
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._server = server
@@ -65,7 +67,9 @@ class Phone:
     # -- life -----------------------------------------------------------------------------------------
 
     def start(self) -> "Phone":
-        """Open the port and listen."""
+        """Open the port and listen. Does nothing when it listens already."""
+        if self._socket is not None:
+            return self
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.bind((self.host, self.port))
@@ -90,6 +94,11 @@ class Phone:
             self.calls.clear()
             self.placed.clear()
             self._trace.clear()
+            self._legs.clear()
+            self._replies.clear()
+            self._unanswered.clear()
+            self._timers.clear()
+            self.speaks = False
             self.rings()
 
     # -- behaviours: what happens to the next calls -----------------------------------------------------

@@ -84,3 +84,36 @@ def follow_me_nobody(lab: Lab, tape: Recorder) -> None:
     pause(1)
     lab.phone("102").calls[0].reject(603)
     call.wait("ended")
+
+
+def _everyone_speaks(lab: Lab) -> None:
+    for phone in (lab.trunk, lab.phone("101"), lab.phone("102")):
+        phone.speaks = True
+
+
+@scene("ANSWERED by 102, ended by the caller.")
+def follow_me_optimized(lab: Lab, tape: Recorder) -> None:
+    """Dial(Local/anna@follow-me) without /n: 101 rings 2 s, 102 rings 1 s, answers and talks 1.5 s with sound,
+    so that Asterisk joins trunk and 102 directly and the Local channels end in mid-call. The caller hangs up.
+    """
+    _everyone_speaks(lab)
+    tape.connect()
+    call = lab.trunk_call("follow_me_optimized")
+    lab.phone("101").wait_call()
+    talk(lab.phone("102").wait_call(), call)
+    call.hang_up()
+
+
+@scene("ANSWERED by 102 from the queue shop, ended by the operator.")
+def queue_optimized(lab: Lab, tape: Recorder) -> None:
+    """Queue(shop) with the members Local/101@from-queue and Local/102@from-queue without /n: both ring 1 s,
+    102 answers and talks 1.5 s with sound, so that the Local channels are optimized away. 102 hangs up.
+    """
+    _everyone_speaks(lab)
+    tape.connect()
+    call = lab.trunk_call("queue_optimized")
+    lab.phone("101").wait_call()
+    leg = lab.phone("102").wait_call()
+    talk(leg, call)
+    leg.hang_up()
+    call.wait("ended")
