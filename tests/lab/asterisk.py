@@ -211,6 +211,15 @@ class Asterisk:
         lines = self.cli("core show channels concise").splitlines()
         return [line.split("!")[0] for line in lines if "!" in line]
 
+    def wait_application(self, name: str, timeout: float = 10.0) -> None:
+        """Wait until a channel is in the dialplan application ``name`` (Queue, VoiceMail, Wait …)."""
+        eventually(
+            lambda: f"!{name}!" in self.cli("core show channels concise"),
+            f"a channel in {name}",
+            timeout=timeout,
+            details=self.log_tail,
+        )
+
     def wait_idle(self, timeout: float = 15.0) -> None:
         """Wait until no channel is left.
 

@@ -234,13 +234,11 @@ class Leg:
         if method != "ACK":
             self._sequence += 1
         sequence = self.invite.get("CSeq").split()[0] if method == "ACK" else str(self._sequence)
-        remote = re.sub(r";\s*tag=[^;]*", "", self.invite.get(theirs))
-        local = re.sub(r";\s*tag=[^;]*", "", self.invite.get(mine))
         headers = [
             ("Via", self.phone.via(new_branch())),
             ("Max-Forwards", "70"),
-            ("From", f"{local};tag={self.local_tag}"),
-            ("To", f"{remote};tag={self.remote_tag}"),
+            ("From", _tagged(self.invite.get(mine), self.local_tag)),
+            ("To", _tagged(self.invite.get(theirs), self.remote_tag)),
             ("Call-ID", self.call_id),
             ("CSeq", f"{sequence} {method}"),
             ("Contact", f"<{self.phone.contact}>"),
@@ -258,3 +256,7 @@ class Leg:
         headers = [(name, to if name == "To" and to else value) for name, value in kept]
         headers.append(("CSeq", f"{self.invite.get('CSeq').split()[0]} {method}"))
         self.phone.send(SipMessage(f"{method} {self.invite.uri} SIP/2.0", tuple(headers)), self)
+
+
+def _tagged(address: str, tag: str) -> str:
+    return address if NameAddress.parse(address).tag else f"{address};tag={tag}"
