@@ -68,13 +68,10 @@ class _Rest(Coroutine[Any, Any, T]):
         """Ends it."""
         self._coroutine.close()
 
-    # ``await`` and ``yield from`` drive it through these, and use ``send`` and ``throw`` above.
+    # ``await`` drives it through these two, and through ``send`` and ``throw`` above.
 
     def __await__(self) -> Generator[Any, Any, T]:
         return cast("Generator[Any, Any, T]", self)
-
-    def __iter__(self) -> _Rest[T]:
-        return self
 
     def __next__(self) -> Any:
         return self.send(None)
