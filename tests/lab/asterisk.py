@@ -47,6 +47,7 @@ DIDS: Mapping[str, str] = {
     "announcement_short": "74951230018",
     "follow_me_optimized": "74951230019",
     "queue_optimized": "74951230020",
+    "102_direct": "74951230021",
 }
 
 # Modules that find no file of theirs decline to load or complain; an empty one serves.

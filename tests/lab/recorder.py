@@ -4,6 +4,8 @@ A folder gets ``ami.txt`` (the raw bytes an AMI client got, the banner first), `
 message came), ``agi.txt``, ``cdr.csv`` and ``notes.md`` (who did what when, seen from the phones).
 """
 
+import csv
+import io
 import time
 from pathlib import Path
 
@@ -24,7 +26,7 @@ class Recorder:
         self._transcript = transcript
         self._agi_before = len(transcript)
         self._log_before = len(lab.log)
-        self._rows_before = self._rows()
+        self._rows_before = len(self._rows())
 
     def connect(self, name: str = "ami") -> AmiClient:
         """Log in as a client that reads system, call and agent; its bytes go to ``<name>.txt``."""
@@ -54,9 +56,10 @@ class Recorder:
             (self.folder / f"{name.replace('ami', 'times', 1)}.txt").write_text(_times(client))
         dialogue = self._transcript[self._agi_before :]
         (self.folder / "agi.txt").write_text("".join(f"{line}\n" for line in dialogue))
-        rows = self._rows()[len(self._rows_before) :]
-        (self.folder / "cdr.csv").write_text("".join(rows))
-        (self.folder / "notes.md").write_text(self._notes(what, outcome, len(rows)))
+        rows = self._rows()[self._rows_before :]
+        (self.folder / "cdr.csv").write_bytes(rows)
+        count = sum(1 for _ in csv.reader(io.StringIO(rows.decode(), newline="")))
+        (self.folder / "notes.md").write_text(self._notes(what, outcome, count))
 
     def _notes(self, what: str, outcome: str, rows: int) -> str:
         stamped = [line.split(" ", 1) for line in self.lab.log[self._log_before :]]
@@ -71,9 +74,9 @@ class Recorder:
         ]
         return "\n".join(lines) + "\n"
 
-    def _rows(self) -> list[str]:
+    def _rows(self) -> bytes:
         file = self.lab.asterisk.cdr_file
-        return file.read_text().splitlines(keepends=True) if file.exists() else []
+        return file.read_bytes() if file.exists() else b""
 
     def _wait_quiet(self, client: AmiClient) -> None:
         eventually(

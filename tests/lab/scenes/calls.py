@@ -1,6 +1,6 @@
 """Menus, voicemail, announcements, phones out of reach, outgoing calls, two calls at once."""
 
-from ..lab import TRUNK_AMI, Lab
+from ..lab import OPERATORS, TRUNK_AMI, Lab
 from ..recorder import Recorder
 from .scene import pause, scene, talk
 
@@ -158,5 +158,72 @@ def ami_lookup_answered(lab: Lab, tape: Recorder) -> None:
     call = lab.trunk_call("one", trunk=TRUNK_AMI, name="Пётр")
     leg = lab.phone("101").wait_call()
     talk(leg, call)
+    leg.hang_up()
+    call.wait("ended")
+
+
+@scene("BUSY: every phone was busy.")
+def group_all_busy(lab: Lab, tape: Recorder) -> None:
+    """Dial(PJSIP/101&PJSIP/102&PJSIP/103): all three answer 486."""
+    for name in OPERATORS:
+        lab.phone(name).busy()
+    tape.connect()
+    lab.trunk_call("group").wait("ended")
+
+
+@scene("NO ANSWER: every phone declined.")
+def group_all_declined(lab: Lab, tape: Recorder) -> None:
+    """Dial(PJSIP/101&PJSIP/102&PJSIP/103): all three ring 1 s and decline (603)."""
+    for name in OPERATORS:
+        lab.phone(name).declines(after=1)
+    tape.connect()
+    lab.trunk_call("group").wait("ended")
+
+
+@scene("ABANDONED by the caller; one phone was busy, two rang.")
+def group_one_busy_then_abandoned(lab: Lab, tape: Recorder) -> None:
+    """Dial(PJSIP/101&PJSIP/102&PJSIP/103): 101 is busy, 102 and 103 ring; the caller hangs up after 1.5 s."""
+    lab.phone("101").busy()
+    tape.connect()
+    call = lab.trunk_call("group")
+    lab.phone("103").wait_call().wait("ringing")
+    pause(1.5)
+    call.hang_up()
+    call.wait("ended")
+
+
+@scene("ANSWERED by 102 (picked up), ended by 102.")
+def pickup_by_group(lab: Lab, tape: Recorder) -> None:
+    """101 rings; after 1 s 102 dials *8 (group pick-up), talks 1.5 s and hangs up."""
+    tape.connect()
+    call = lab.trunk_call("one")
+    lab.phone("101").wait_call().wait("ringing")
+    pause(1)
+    picker = lab.phone("102").call("*8")
+    picker.wait("answered")
+    call.wait("answered")
+    pause(1.5)
+    picker.hang_up()
+    call.wait("ended")
+
+
+@scene(
+    "The honest call: ANSWERED by 101, ended by the operator 2 s after the forged Hangup. The attacker's call: "
+    "BUSY, nothing of it may touch the other."
+)
+def forged_hangup_in_number(lab: Lab, tape: Recorder) -> None:
+    """79161234567 talks with 101. After 1 s an attacker calls 102 (busy) through the trunk without AGI; his From
+    user holds CR LF CR LF "Event: Hangup" CR LF "Uniqueid: " and the Uniqueid of the honest call, so that the
+    AMI stream shows a message that Asterisk never meant. 2 s later 101 hangs up.
+    """
+    client = tape.connect()
+    call = lab.trunk_call("one")
+    leg = lab.phone("101").wait_call()
+    talk(leg, call, talking=1)
+    victim = client.wait_event("Newchannel")["Uniqueid"]
+    lab.phone("102").busy()
+    forged = f"7%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%20{victim}"
+    lab.trunk_call("102_direct", from_user=forged, trunk=TRUNK_AMI).wait("ended")
+    pause(2)
     leg.hang_up()
     call.wait("ended")

@@ -110,6 +110,50 @@ def snapshot_outgoing_answered(lab: Lab, tape: Recorder) -> None:
     leg.wait("ended")
 
 
+@scene("ANSWERED by 101, ended by the caller; the end was not seen over AMI, the CDR has it.")
+def away_when_it_ended(lab: Lab, tape: Recorder) -> None:
+    """101 rings 1 s, answers; after 1 s of talk the AMI connection is lost (ami.txt ends). The caller hangs up
+    1 s later; the client comes back 0.5 s after that (ami_reconnect.txt) and finds no channels.
+    """
+    client = tape.connect()
+    call = lab.trunk_call("one")
+    leg = lab.phone("101").wait_call()
+    talk(leg, call, talking=1)
+    client.stop()
+    tape.say("the AMI connection is lost")
+    pause(1)
+    call.hang_up()
+    leg.wait("ended")
+    lab.asterisk.wait_idle()
+    pause(0.5)
+    _come_back(tape)
+
+
+@scene("ANSWERED by 102, ended by the operator; the answer was not seen over AMI.")
+def away_when_it_was_answered(lab: Lab, tape: Recorder) -> None:
+    """The group 101, 102, 103 rings; after 1 s the AMI connection is lost (ami.txt ends). 1 s later 102 answers;
+    1 s later the client comes back (ami_reconnect.txt) and finds the two talking. 1 s later 102 hangs up.
+    """
+    client = tape.connect()
+    call = lab.trunk_call("group")
+    leg = lab.phone("102").wait_call().wait("ringing")
+    pause(1)
+    client.stop()
+    tape.say("the AMI connection is lost")
+    talk(leg, call, talking=1)
+    _come_back(tape)
+    pause(1)
+    leg.hang_up()
+    call.wait("ended")
+
+
+def _come_back(tape: Recorder) -> None:
+    again = tape.connect("ami_reconnect")
+    again.action("CoreShowChannels")
+    again.wait_event("CoreShowChannelsComplete")
+    tape.say("the AMI client is back and has read the live channels")
+
+
 def _snapshot(tape: Recorder) -> None:
     for name, action in (("ami", "CoreShowChannels"), ("ami_status", "Status")):
         client = tape.connect(name)

@@ -65,3 +65,23 @@ def blind_transfer_second_does_not_answer(lab: Lab, tape: Recorder) -> None:
     lab.phone("102").wait_call().wait("ringing")
     pause(1.5)
     call.hang_up()
+
+
+@scene("ANSWERED by 101, transferred blindly to the queue, where 103 answered; ended by 103.")
+def blind_transfer_to_queue(lab: Lab, tape: Recorder) -> None:
+    """101 answers after 1 s, talks 1 s and transfers blindly to 200, the Queue(support). 102 and 103 ring 1 s
+    (101 too, it is free again), 103 answers, talks 1.5 s and hangs up.
+    """
+    tape.connect()
+    call = lab.trunk_call("one")
+    leg = lab.phone("101").wait_call()
+    talk(leg, call, talking=1)
+    leg.transfer("200")
+    second = lab.phone("103").wait_call().wait("ringing")
+    lab.phone("102").wait_call().wait("ringing")
+    pause(1)
+    second.answer()
+    second.wait("answered")
+    pause(1.5)
+    second.hang_up()
+    call.wait("ended")
