@@ -144,7 +144,7 @@ class Feed:
         if position is None or position - after > self._most or not await self._has(after):
             return False
         framing = Framing()
-        while self._memory_begins() > after:
+        while self._memory_begins() > after and not self._hub.closed:
             async with self._turn, asyncio.timeout(_PATIENCE):
                 rows = await self._journal.events_after(after, _PAGE)
             if not rows or rows[0].seq != after + 1 or self.client.ending:

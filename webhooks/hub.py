@@ -109,7 +109,7 @@ class Hub:
         self._framing = Framing()
         self._memory: deque[Frame] = deque(maxlen=memory)
         self._position: int | None = None
-        self._closed = False
+        self.closed = False
         self.published = 0
         """Events passed on since the start."""
         self.dropped = 0
@@ -163,7 +163,7 @@ class Hub:
             after: the seq up to which it knows everything; not lower than `remembers_after`. None: begin now.
             reset: begin with `reset`, since some of what it missed is gone.
         """
-        if self._closed:
+        if self.closed:
             client.end(Ending.SHUTDOWN)
         if reset:
             client.offer(reset_frame(self._position))
@@ -181,7 +181,7 @@ class Hub:
 
     def close(self) -> None:
         """Ends all streams, and every one that comes later."""
-        self._closed = True
+        self.closed = True
         clients = list(self._clients)
         self._clients.clear()
         for client in clients:
