@@ -230,7 +230,7 @@ events = Table(
     "events",
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("at", Milliseconds, nullable=False, index=True),
+    Column("at", Milliseconds, nullable=False),
     Column("type", String(32), nullable=False),
     Column("call_id", String(160), nullable=False),
     Column("body", _LongText, nullable=False),

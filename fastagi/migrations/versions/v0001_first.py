@@ -220,7 +220,6 @@ def _journal() -> None:
         PrimaryKeyConstraint("seq", name=op.f("pk_events")),
         **_MYSQL,
     )
-    op.create_index(op.f("ix_events_at"), "events", ["at"])
     op.create_table(
         "counters",
         Column("name", String(32), nullable=False),
