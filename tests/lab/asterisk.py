@@ -5,7 +5,6 @@
 """
 
 import atexit
-import ctypes
 import os
 import re
 import shutil
@@ -13,79 +12,22 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .ports import free_ports
+from .configuration import Ports, Settings
+from .processes import open_many_files
 from .waiting import eventually
 
-__all__ = ["DIDS", "Asterisk", "LabMissing", "Ports", "lab_folder"]
+__all__ = ["Asterisk", "LabMissing", "lab_folder"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CONFIG = Path(__file__).resolve().parent / "config"
 
-# The scenario of each called number; config/extensions.conf says what happens there.
-DIDS: Mapping[str, str] = {
-    "one": "74951230001",
-    "one_short": "74951230002",
-    "group": "74951230003",
-    "queue": "74951230004",
-    "queue_short": "74951230005",
-    "local_queue": "74951230006",
-    "local_queue_short": "74951230007",
-    "follow_me": "74951230008",
-    "ivr_queue": "74951230009",
-    "voicemail": "74951230010",
-    "announcement": "74951230011",
-    "unregistered": "74951230012",
-    "switched_off": "74951230013",
-    "congestion": "74951230014",
-    "routed": "74951230015",
-    "read_back": "74951230016",
-    "ivr_wait": "74951230017",
-    "announcement_short": "74951230018",
-    "follow_me_optimized": "74951230019",
-    "queue_optimized": "74951230020",
-    "102_direct": "74951230021",
-}
-
-# Modules that find no file of theirs decline to load or complain; an empty one serves.
-_EMPTY_FILES = (
-    *("acl", "aeap", "ari", "ccss", "cel", "dsp", "http", "indications", "musiconhold", "pjproject"),
-    *("pjsip_wizard", "res_parking", "stasis", "statsd", "udptl", "websocket_client"),
-)
-_RTP_BLOCK = 2_000
-_PR_SET_PDEATHSIG = 1
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class LabMissing(RuntimeError):
     """There is no Asterisk to run: ``scripts/lab`` has not been run yet."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Every port of one lab, all on 127.0.0.1 (the trunk's on 127.0.0.2 and 127.0.0.3)."""
-
-    sip: int
-    ami: int
-    agi: int
-    reader: int
-    trunk: int
-    phone_101: int
-    phone_102: int
-    phone_103: int
-    phone_105: int
-
-    @classmethod
-    def free(cls) -> "Ports":
-        """A set of ports nobody listens on."""
-        return cls(*free_ports(len(fields(cls))))
-
-    def phone(self, name: str) -> int:
-        """The port where Asterisk expects the phone ``name`` (101, 102, 103 or 105)."""
-        return int(getattr(self, f"phone_{name}"))
 
 
 def lab_folder() -> Path:
@@ -135,7 +77,7 @@ class Asterisk:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
-                preexec_fn=_die_with_parent,
+                preexec_fn=open_many_files,
             )
         atexit.register(self.stop)
         self.wait_booted()
@@ -206,6 +148,13 @@ class Asterisk:
         if done.returncode != 0:
             raise RuntimeError(f"asterisk -rx {command!r}: {done.stdout}{done.stderr}\n{self.log_tail()}")
         return _COLOURS.sub("", done.stdout)
+
+    def ask_agi_at(self, port: int, *, seconds: float | None = None) -> None:
+        """Let the dialplan ask another AGI port from now on, and perhaps give it another time limit."""
+        self.cli(f"dialplan set global WHOCALLS_AGI 127.0.0.1:{port}")
+        self.cli(
+            f"dialplan set global WHOCALLS_TIMEOUT {self.lookup_seconds if seconds is None else seconds:g}"
+        )
 
     def channels(self) -> list[str]:
         """The names of all live channels."""
@@ -278,48 +227,14 @@ class Asterisk:
         folder = Path(tempfile.mkdtemp(dir=self.chroot / "srv/lab"))
         for name in ("etc", "run", "db", "log/cdr-csv", "spool/voicemail", "varlib", "cache", "agi-bin"):
             (folder / name).mkdir(parents=True)
-        self._write_configuration(folder)
+        settings = Settings(
+            home="/" + str(folder.relative_to(self.chroot)),
+            ports=self.ports,
+            pbx=self.pbx,
+            lookup_seconds=self.lookup_seconds,
+        )
+        settings.write(folder / "etc")
         return folder
-
-    def _write_configuration(self, folder: Path) -> None:
-        inside = "/" + str(folder.relative_to(self.chroot))
-        values = {"HOME": inside, **self._port_values()}
-        for template in CONFIG.glob("*.conf"):
-            (folder / "etc" / template.name).write_text(_filled(template.read_text(), values))
-        for name, text in self._product_dialplan().items():
-            (folder / "etc" / name).write_text(text)
-        for name in _EMPTY_FILES:
-            (folder / "etc" / f"{name}.conf").touch()
-
-    def _port_values(self) -> dict[str, str]:
-        first = 10_000 + _RTP_BLOCK * (self.ports.sip % 5)
-        values = {"RTP_FIRST": str(first), "RTP_LAST": str(first + _RTP_BLOCK - 1)}
-        for each in fields(self.ports):
-            name = each.name.upper()
-            values[name if name.startswith("PHONE_") else f"{name}_PORT"] = str(
-                getattr(self.ports, each.name)
-            )
-        return values
-
-    def _product_dialplan(self) -> dict[str, str]:
-        texts = {
-            name: _product_file(name)
-            for name in (
-                "extensions_whocalls.conf",
-                "extensions_whocalls_globals.conf",
-                "manager_whocalls.conf",
-            )
-        }
-        settings = {
-            "WHOCALLS_AGI": f"127.0.0.1:{self.ports.agi}",
-            "WHOCALLS_PBX": self.pbx,
-            "WHOCALLS_TIMEOUT": f"{self.lookup_seconds:g}",
-        }
-        for key, value in settings.items():
-            texts["extensions_whocalls_globals.conf"] = _assigned(
-                texts["extensions_whocalls_globals.conf"], key, value
-            )
-        return texts
 
     def _inside(self, path: str) -> str:
         return "/" + str((self.home / path).relative_to(self.chroot))
@@ -351,30 +266,9 @@ class Asterisk:
         return console.read_text(errors="replace") if console.exists() else ""
 
 
-def _product_file(name: str) -> str:
-    found = CHECKOUT / "dialplan" / name
-    return (found if found.exists() else CONFIG / "standin" / name).read_text()
-
-
-def _assigned(text: str, key: str, value: str) -> str:
-    changed, count = re.subn(rf"^({key}\s*=>?\s*).*$", rf"\g<1>{value}", text, flags=re.MULTILINE)
-    if count != 1:
-        raise RuntimeError(f"extensions_whocalls_globals.conf sets {key} {count} times, expected once")
-    return changed
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"@([A-Z0-9_]+)@", lambda found: values[found[1]], template)
-
-
 def _name_this_host(hosts: Path) -> None:
     """Without its own name in etc/hosts PJSIP blocks on look-ups and calls fail."""
     name = socket.gethostname()
     text = hosts.read_text() if hosts.exists() else ""
     if name not in text.split():
         hosts.write_text(f"{text}127.0.0.1 localhost {name}\n")
-
-
-def _die_with_parent() -> None:
-    """A test run that is killed must not leave an Asterisk behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -12,10 +12,12 @@ from collections.abc import Iterable
 
 from .agi import AgiServer, VariableReader
 from .ami import AmiClient
-from .asterisk import DIDS, Asterisk, Ports
+from .asterisk import Asterisk
+from .configuration import DIDS, Ports
 from .leg import Leg
 from .phone import Phone
-from .sipp import Caller, SippCall, SippLoad, SippPhone
+from .sipp import Caller, SippCall, SippLoad
+from .sipp_phone import SippPhone
 from .waiting import eventually
 
 __all__ = ["OPERATORS", "TRUNK_AGI", "TRUNK_AMI", "Lab"]
@@ -69,7 +71,7 @@ class Lab:
             self._sipp.pop().stop()
 
     def reset(self) -> None:
-        """Bring everything back to how ``start`` left it: no call, all phones ringing, an empty log.
+        """Bring everything back to how ``start`` left it: no call, all phones plugged in, an empty log.
 
         Raises:
             TimeoutError: a channel is left in Asterisk that even its console could not hang up.
@@ -83,6 +85,7 @@ class Lab:
             self.asterisk.cli("channel request hangup all")
             self.asterisk.wait_idle()
         eventually(self._phones_are_free, "Asterisk to see all phones free")
+        self.asterisk.ask_agi_at(self.ports.agi)
         self.log.clear()
         for each in self._everyone():
             each.forget()

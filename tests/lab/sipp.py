@@ -1,4 +1,4 @@
-"""SIPp as the provider's trunk, as load, and as phones that act by the clock.
+"""SIPp as the provider's trunk and as load (``sipp_phone`` has the phones).
 
 Each run gets its scenario filled in from ``scenarios/``, a folder of its own, and a trace of its messages,
 from which tests read what really went over the wire.
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .ports import free_port
+from .processes import die_with_parent
 from .sip import SipMessage, quoted
 from .waiting import eventually
 
-__all__ = ["Caller", "SippCall", "SippLoad", "SippPhone"]
+__all__ = ["Caller", "Sipp", "SippCall", "SippLoad", "milliseconds"]
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 FOREVER_MS = 3_600_000
@@ -59,35 +60,40 @@ class Caller:
         return ";".join(fields) + "\n"
 
 
-class _Sipp:
-    """One SIPp process with its folder."""
+class Sipp:
+    """One SIPp process with its folder; ``launch`` starts it."""
 
     def __init__(
         self, scenario: str, values: Mapping[str, str | int], host: str, server: tuple[str, int]
     ) -> None:
         self.host = host
         self._server = server
-        self._folder = Path(tempfile.mkdtemp(prefix="lab-sipp-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="lab-sipp-"))
         text = (SCENARIOS / f"{scenario}.xml").read_text()
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
-        (self._folder / "scenario.xml").write_text(text)
-        self._process: subprocess.Popen[bytes] | None = None
+        (self.folder / "scenario.xml").write_text(text)
+        self.process: subprocess.Popen[bytes] | None = None
 
-    def _launch(self, port: int, *arguments: str | Path, trace: bool = True) -> None:
-        traced = ["-trace_msg", "-message_file", str(self._folder / "messages")] if trace else []
+    def launch(self, port: int, *arguments: str | Path, trace: bool = True) -> None:
+        traced = ["-trace_msg", "-message_file", str(self.folder / "messages")] if trace else []
         command = ["sipp", f"{self._server[0]}:{self._server[1]}", "-sf", "scenario.xml", "-i", self.host]
         command += ["-p", str(port), "-mp", str(free_port(self.host)), "-nostdin", "-trace_err"]
-        command += ["-error_file", str(self._folder / "errors"), *traced, *map(str, arguments)]
-        with (self._folder / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        command += ["-error_file", str(self.folder / "errors"), *traced, *map(str, arguments)]
+        with (self.folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=die_with_parent,
             )
 
     @property
     def messages(self) -> list[tuple[str, SipMessage]]:
         """What went over the wire so far: ("sent" or "received", message)."""
-        file = self._folder / "messages"
+        file = self.folder / "messages"
         data = file.read_bytes() if file.exists() else b""
         found = []
         for match in _TRACED.finditer(data):
@@ -100,22 +106,22 @@ class _Sipp:
         """The start lines of the trace and SIPp's errors, for failure messages."""
         lines = [f"{way} {message.start} | {message.get('CSeq')}" for way, message in self.messages]
         for name in ("errors", "output"):
-            file = self._folder / name
+            file = self.folder / name
             text = file.read_text(errors="replace") if file.exists() else ""
             lines += [line for line in text.splitlines() if "rror" in line or "bort" in line][-10:]
         return "SIPp's trace:\n" + "\n".join(lines[-30:])
 
     def stop(self) -> None:
         """End the process and remove its folder."""
-        if self._process is not None:
+        if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            self._process.wait(timeout=10)
-            self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+                self.process.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class SippCall(_Sipp):
+class SippCall(Sipp):
     """One call from the trunk (or, with a host of 127.0.0.1 and a phone's number, from a phone)."""
 
     def __init__(
@@ -132,13 +138,13 @@ class SippCall(_Sipp):
             f'<recv response="{code}" optional="true" next="refused"/>' for code in _REFUSALS
         )
         values = {
-            "TALK_MS": _milliseconds(talks),
-            "GIVE_UP_MS": _milliseconds(gives_up_after),
+            "TALK_MS": milliseconds(talks),
+            "GIVE_UP_MS": milliseconds(gives_up_after),
             "REFUSALS": wanted,
         }
         super().__init__("caller", values, host, server)
-        (self._folder / "callers").write_text("SEQUENTIAL\n" + caller.row(host))
-        self._launch(free_port(host), "-m", "1", "-s", number, "-inf", "callers")
+        (self.folder / "callers").write_text("SEQUENTIAL\n" + caller.row(host))
+        self.launch(free_port(host), "-m", "1", "-s", number, "-inf", "callers")
 
     def wait(self, timeout: float = 30.0) -> "SippCall":
         """Wait for the end of the call.
@@ -147,7 +153,7 @@ class SippCall(_Sipp):
             TimeoutError: it has not ended.
             RuntimeError: SIPp says that the call did not go by the scenario.
         """
-        process = self._process
+        process = self.process
         assert process is not None
         eventually(
             lambda: process.poll() is not None, "the SIPp call to end", timeout=timeout, details=self.story
@@ -182,7 +188,7 @@ class SippCall(_Sipp):
         return "them" if self.final >= 300 else ""
 
 
-class SippLoad(_Sipp):
+class SippLoad(Sipp):
     """Many calls at a steady rate. Every one has to be answered."""
 
     def __init__(
@@ -196,12 +202,12 @@ class SippLoad(_Sipp):
         calls: int,
         talks: float,
     ) -> None:
-        super().__init__("load", {"TALK_MS": _milliseconds(talks)}, host, server)
+        super().__init__("load", {"TALK_MS": milliseconds(talks)}, host, server)
         rows = "".join(caller.row(host) for caller in callers)
-        (self._folder / "callers").write_text("SEQUENTIAL\n" + rows)
+        (self.folder / "callers").write_text("SEQUENTIAL\n" + rows)
         arguments = ["-m", calls, "-r", rate, "-l", 100_000, "-s", number, "-inf", "callers"]
         arguments += ["-trace_stat", "-stf", "statistics", "-fd", "1", "-recv_timeout", 20_000]
-        self._launch(free_port(host), *map(str, arguments), trace=False)
+        self.launch(free_port(host), *map(str, arguments), trace=False)
 
     def wait(self, timeout: float) -> Mapping[str, str]:
         """Wait for the end and return SIPp's last line of statistics.
@@ -209,77 +215,13 @@ class SippLoad(_Sipp):
         Raises:
             TimeoutError: the calls did not end in time.
         """
-        process = self._process
+        process = self.process
         assert process is not None
         eventually(lambda: process.poll() is not None, "the load to end", timeout=timeout, details=self.story)
-        with (self._folder / "statistics").open(newline="") as file:
+        with (self.folder / "statistics").open(newline="") as file:
             return list(csv.DictReader(file, delimiter=";"))[-1]
 
 
-class SippPhone(_Sipp):
-    """A phone that treats every call alike: it ``answers``, ``rings``, ``refuses`` or ``transfers``."""
-
-    def __init__(
-        self,
-        scenario: str,
-        values: Mapping[str, str | int],
-        address: tuple[str, int],
-        server: tuple[str, int],
-    ) -> None:
-        super().__init__(scenario, values, address[0], server)
-        self._launch(address[1])
-        eventually(lambda: self._listens(address[1]), "the SIPp phone to listen", details=self.story)
-
-    @classmethod
-    def answers(
-        cls, address: tuple[str, int], server: tuple[str, int], *, after: float, talks: float | None
-    ) -> "SippPhone":
-        """Rings, answers after some seconds, and hangs up after ``talks`` seconds (None: never)."""
-        values = {"RING_MS": _milliseconds(after), "TALK_MS": _milliseconds(talks), "THEN": "hang_up"}
-        return cls("phone", values, address, server)
-
-    @classmethod
-    def rings(cls, address: tuple[str, int], server: tuple[str, int]) -> "SippPhone":
-        """Rings for ever."""
-        return cls.answers(address, server, after=FOREVER_MS / 1000, talks=None)
-
-    @classmethod
-    def refuses(cls, address: tuple[str, int], server: tuple[str, int], status: str) -> "SippPhone":
-        """Refuses at once, for example with ``486 Busy Here``."""
-        return cls("phone_refuses", {"STATUS": status}, address, server)
-
-    @classmethod
-    def transfers(
-        cls, address: tuple[str, int], server: tuple[str, int], *, after: float, talks: float, to: str
-    ) -> "SippPhone":
-        """Answers, talks, and then transfers blindly by REFER."""
-        values = {"RING_MS": _milliseconds(after), "TALK_MS": _milliseconds(talks), "THEN": "transfer"}
-        return cls("phone", {**values, "TRANSFER_TO": to}, address, server)
-
-    @property
-    def invites(self) -> list[SipMessage]:
-        """The calls that came in, oldest first, without retransmissions."""
-        calls = {
-            m.call_id: m for way, m in self.messages if way == "received" and m.start.startswith("INVITE ")
-        }
-        return list(calls.values())
-
-    def wait_invite(self, count: int = 1, timeout: float = 10.0) -> SipMessage:
-        """Wait for the ``count``-th call and return its INVITE: ``.caller.name`` is the name on the display."""
-        eventually(lambda: len(self.invites) >= count, f"call {count} at the SIPp phone", timeout=timeout)
-        return self.invites[count - 1]
-
-    def _listens(self, port: int) -> bool:
-        if self._process is not None and self._process.poll() is not None:
-            raise RuntimeError(f"SIPp ended with {self._process.returncode}\n{self.story()}")
-        entry = f"{_hexadecimal(self.host)}:{port:04X}"
-        return any(entry in line for line in Path("/proc/net/udp").read_text().splitlines())
-
-
-def _hexadecimal(host: str) -> str:
-    """An IPv4 address as /proc/net/udp writes it."""
-    return "".join(f"{int(part):02X}" for part in reversed(host.split(".")))
-
-
-def _milliseconds(seconds: float | None) -> int:
+def milliseconds(seconds: float | None) -> int:
+    """Seconds as SIPp wants them; None is longer than any test."""
     return FOREVER_MS if seconds is None else max(1, round(seconds * 1000))

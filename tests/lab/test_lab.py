@@ -8,6 +8,7 @@ import pytest
 from tests.lab.agi import AgiServer
 from tests.lab.asterisk import Asterisk, LabMissing
 from tests.lab.lab import OPERATORS, TRUNK_AMI, Lab
+from tests.lab.ports import free_port
 from tests.lab.recorder import Recorder
 from tests.lab.sipp import Caller
 
@@ -188,6 +189,17 @@ def test_variables_are_read_back(lab: Lab, agi: AgiServer) -> None:
     assert reader.values == [{"SUBSCRIBER_NAME": NASTY_NAME, "LOOKUP_STATUS": "FOUND", "NEVER_SET": ""}]
 
 
+def test_the_dialplan_asks_where_it_is_told(lab: Lab, agi: AgiServer) -> None:
+    other = AgiServer(free_port(), {"CALLERID(name)": "From elsewhere", "LOOKUP_STATUS": "FOUND"}).start()
+    try:
+        lab.asterisk.ask_agi_at(other.port)
+        lab.trunk_call("one")
+        assert lab.phone("101").wait_call().name == "From elsewhere"
+    finally:
+        other.stop()
+    assert not agi.requests
+
+
 def test_the_other_trunk_asks_no_agi_server(lab: Lab, agi: AgiServer) -> None:
     call = lab.trunk_call("one", trunk=TRUNK_AMI, name="Пётр")
     assert lab.phone("101").wait_call().name == "Пётр"
@@ -260,6 +272,25 @@ def test_attended_transfer(lab: Lab) -> None:
     consultation.wait("ended")
     second.hang_up()
     assert call.wait("ended").ended_by == "them"
+
+
+def test_attended_transfer_into_an_older_call(lab: Lab) -> None:
+    client = lab.ami().start()
+    older = lab.phone("101").call("102")
+    second = lab.phone("102").wait_call()
+    second.answer()
+    older.wait("answered")
+    call = lab.trunk_call("one")
+    leg = lab.phone("101").wait_call()
+    leg.answer()
+    call.wait("answered")
+    leg.transfer_to_call(older)
+    assert leg.wait_transferred() == 200
+    begun = client.events("Newchannel")[0]["Linkedid"]
+    client.wait_event("BridgeEnter", Channel="PJSIP/trunk", Linkedid=begun)
+    call.hang_up()
+    second.wait("ended")
+    client.stop()
 
 
 # -- SIPp phones and load ----------------------------------------------------------------------------------
