@@ -188,8 +188,10 @@ def test_a_forged_hangup_is_not_believed(lab: Lab, follow: Follow) -> None:
     uniqueid = follower.events("Newchannel")[0]["headers"]["Uniqueid"]
     forged = f"7%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%20{uniqueid}"
     attack = lab.trunk_call("one", forged, trunk=TRUNK_AMI)
-    eventually(lambda: attack.final, "the attack to be over")
     follower.wait("the attack to be seen", lambda line: line.get("dropped", 0) > 2)
+    attack.hang_up()
+    attack.wait("ended")
+    eventually(lambda: len(lab.asterisk.channels()) == 2, "the attacker's channels to be gone")
     assert follower.events("Hangup") == []
     honest.hang_up()
     follower.wait("the true end", lambda line: line.get("event") == "Hangup")
