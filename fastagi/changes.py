@@ -110,7 +110,7 @@ def apply(
 
     Returns:
         The new row with its version grown by one, and the type of its event; None where the change
-        changes nothing (an edit of a call nobody knows, a late failure of a lookup).
+        changes nothing (an edit of a call nobody knows, a late failure of a lookup, a call that was merged).
     """
     match change:
         case LookedUp():
@@ -147,7 +147,11 @@ def _looked_up(call: Call | None, change: LookedUp) -> tuple[Call, EventType] | 
 
 def _observed(
     call: Call | None, change: Observed, operator_of: Callable[[str], Operator]
-) -> tuple[Call, EventType]:
+) -> tuple[Call, EventType] | None:
+    if call is not None and call.merged_into is not None:
+        # What became of it stands in the other row. A process that began after the merging may see its
+        # opening channel for a moment and take it for a call.
+        return None
     first = call is None
     if call is None:
         call = Call(id=change.id, pbx=change.pbx, started_at=change.started_at)
