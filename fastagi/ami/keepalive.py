@@ -39,8 +39,8 @@ class Keepalive:
 
     def start(self) -> None:
         """Begins; ends by itself with the connection."""
-        self._ami.lost().addCallback(self._stop)
         self._look_later(IDLE_SECONDS)
+        self._ami.lost().addCallback(self._stop)
 
     def _look_later(self, seconds: float) -> None:
         self._next = self._clock.callLater(seconds, self._look)

@@ -159,8 +159,10 @@ class AmiService(Service):
         booted = await fully_booted(ami, account)
         channels = await live_channels(ami, account)
         self._merge(channels, booted_at(booted, self._now()))
-        self._hearing = Hearing(ami, account, channels)
-        Keepalive(ami, self._clock, lambda: self._all_is_quiet(ami)).start()
+        if ami.ended is not None:
+            return  # the listener had enough
+        self._hearing = hearing = Hearing(ami, account, channels)
+        Keepalive(ami, self._clock, lambda: self._all_is_quiet(ami, hearing)).start()
         self._say(None, f"connected to {account.host}:{account.port}")
         self._followed = True
 
@@ -212,14 +214,12 @@ class AmiService(Service):
                 so_far=self.counters.dropped,
             )
 
-    def _all_is_quiet(self, ami: AmiProtocol) -> None:
-        Deferred.fromCoroutine(self._check_hearing(ami))
+    def _all_is_quiet(self, ami: AmiProtocol, hearing: Hearing) -> None:
+        Deferred.fromCoroutine(self._check_hearing(ami, hearing))
 
-    async def _check_hearing(self, ami: AmiProtocol) -> None:
-        if self._hearing is None:
-            return
+    async def _check_hearing(self, ami: AmiProtocol, hearing: Hearing) -> None:
         with contextlib.suppress(LookupServiceError):  # then the connection has trouble of its own
-            if (lacking := await self._hearing.check()) is not None:
+            if (lacking := await hearing.check()) is not None:
                 self._say(lacking, str(lacking))
                 ami.abort(str(lacking))
 

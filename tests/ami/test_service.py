@@ -426,6 +426,14 @@ class StoppingTests(ServiceTestCase):
         self.assertFalse(self.pbx.transport.connected)
         self.assertEqual(self.told(), ["begins", "lost: whocalls stops"])
 
+    def test_while_the_picture_is_handed_over(self) -> None:
+        stopped: list[Deferred[None]] = []
+        self.listener.snapshot = lambda channels, booted_at: stopped.append(self.service.stopService())
+        self.start()
+        self.successResultOf(stopped[0])
+        self.assertFalse(self.pbx.transport.connected)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_while_it_waits_to_try_again(self) -> None:
         self.pbx.refuses_connections = True
         self.start()
