@@ -10,8 +10,8 @@ import structlog
 __all__ = ["configure_logs"]
 
 
-def configure_logs() -> None:
-    """Sets structlog up: colours on a terminal, logfmt lines elsewhere."""
+def configure_logs(*, quiet: bool = False) -> None:
+    """Sets structlog up: colours on a terminal, logfmt lines elsewhere; `quiet` shows warnings and worse."""
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer()
@@ -26,7 +26,7 @@ def configure_logs() -> None:
             _harmless,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

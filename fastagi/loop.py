@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 __all__ = ["install", "run"]
 
@@ -23,7 +24,7 @@ def install() -> asyncio.AbstractEventLoop:
         loop.close()
         loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     return loop
 
 
@@ -34,10 +35,11 @@ def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]
         start: awaited first; what it raises ends the run and is raised here.
         stop: awaited last, also after a start that failed.
     """
-    from twisted.internet import reactor
+    import twisted.internet.reactor
 
     from fastagi.bridge import as_deferred
 
+    reactor: Any = twisted.internet.reactor
     failures: list[BaseException] = []
 
     async def begin() -> None:
@@ -45,7 +47,7 @@ def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]
             await start()
         except Exception as error:
             failures.append(error)
-            reactor.stop()  # type: ignore[attr-defined]
+            reactor.stop()
 
     async def end() -> None:
         try:
@@ -53,8 +55,8 @@ def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]
         except Exception as error:
             failures.append(error)
 
-    reactor.callWhenRunning(lambda: as_deferred(begin()))  # type: ignore[attr-defined]
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: as_deferred(end()))  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(lambda: as_deferred(begin()))
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: as_deferred(end()))
+    reactor.run()
     if failures:
         raise failures[0]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from fastagi.interfaces import Health
+
 __all__ = ["LoopLag"]
 
 EVERY = 0.1
 """Seconds between two measurements."""
 KEPT = 600
 """Measurements remembered: the last minute."""
+UNWELL = 1.0
+"""Seconds; a loop this late keeps calls waiting."""
 
 
 class LoopLag:
@@ -34,6 +38,12 @@ class LoopLag:
     def worst(self) -> float:
         """The longest lag of the last minute, in seconds."""
         return max(self._lags, default=0.0)
+
+    def health(self) -> Health:
+        """Says how late the loop was; a loop that stood for over a second is not well."""
+        return Health(
+            ok=self.worst < UNWELL, detail=f"at worst {self.worst * 1000:.1f} ms late in the last minute"
+        )
 
     async def _measure(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,14 +15,14 @@ Sample = tuple[Literal["counter", "gauge"], str, str, dict[str, str], float]
 
 
 class Metrics:
-    """Joins the samples of all parts.
+    """Makes the page.
 
     Args:
-        sources: each returns its samples; a part that fails must not hide the others.
+        samples: returns the samples of all parts as they are now.
     """
 
-    def __init__(self, sources: Iterable[Callable[[], Iterable[Sample]]]) -> None:
-        self._sources = tuple(sources)
+    def __init__(self, samples: Callable[[], Iterable[Sample]]) -> None:
+        self._samples = samples
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -33,11 +33,10 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """Reads every part (called by prometheus_client)."""
         families: dict[str, Metric] = {}
-        for source in self._sources:
-            for kind, name, text, labels, value in source():
-                family = families.get(name)
-                if family is None:
-                    make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-                    family = families[name] = make(f"whocalls_{name}", text, labels=tuple(labels))
-                family.add_metric(tuple(labels.values()), value)  # type: ignore[attr-defined]
+        for kind, name, text, labels, value in self._samples():
+            family = families.get(name)
+            if family is None:
+                make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+                family = families[name] = make(f"whocalls_{name}", text, labels=tuple(labels))
+            family.add_metric(tuple(labels.values()), value)  # type: ignore[attr-defined]
         yield from families.values()

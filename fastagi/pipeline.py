@@ -43,6 +43,9 @@ class Tracking(Protocol):
     def knows(self, id: str) -> bool:
         """Says whether the call is live there."""
 
+    def expire(self, now: datetime) -> Sequence[Observed]:
+        """Ends calls that can no longer end by themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pbx:

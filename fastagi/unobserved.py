@@ -5,19 +5,15 @@ Such a row stays open when this process was away while the call ended, or when i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-
-import structlog
 
 from fastagi.calls import Call, EventType, Outcome, Status
 from fastagi.changes import Observed
 from fastagi.interfaces import Journal
-from fastagi.pipeline import Pbx
-from fastagi.writer import Writer
+from fastagi.pipeline import Pbx, Pipeline
 
-__all__ = ["Unobserved"]
+__all__ = ["EVERY", "Unobserved"]
 
 EVERY = 15.0
 """Seconds between two looks."""
@@ -26,61 +22,48 @@ GRACE = timedelta(seconds=15)
 WITHOUT_AMI = timedelta(minutes=5)
 """A call of a PBX without AMI is settled when it is this old."""
 
-log = structlog.get_logger("whocalls.unobserved")
-
 
 class Unobserved:
-    """Looks through the open rows from time to time.
+    """Looks through the open rows.
 
     Args:
         pbxs: every PBX by name.
         journal: where open rows are read.
-        writer: where their end is written.
+        pipeline: takes their end.
         clock: the time now, UTC.
     """
 
     def __init__(
-        self, pbxs: Mapping[str, Pbx], journal: Journal, writer: Writer, clock: Callable[[], datetime]
+        self, pbxs: Mapping[str, Pbx], journal: Journal, pipeline: Pipeline, clock: Callable[[], datetime]
     ) -> None:
         self._pbxs = pbxs
         self._journal = journal
-        self._writer = writer
+        self._pipeline = pipeline
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to look."""
-        self._task = asyncio.create_task(self._look_for_ever())
+    async def settle_all(self) -> int:
+        """Settles the open rows of every PBX and returns how many.
 
-    async def stop(self) -> None:
-        """Ends looking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        Raises:
+            JournalUnavailable: the rows could not be read.
+        """
+        return sum([await self.settle(pbx) for pbx in self._pbxs.values()])
 
-    async def settle(self, name: str) -> int:
+    async def settle(self, pbx: Pbx) -> int:
         """Settles the open rows of one PBX that are not live there and returns how many.
 
         Raises:
             JournalUnavailable: the rows could not be read.
         """
-        pbx = self._pbxs[name]
-        if pbx.tracking is not None and not pbx.followed():
-            return 0
+        if pbx.tracking is not None:
+            self._pipeline.observed(pbx.name, pbx.tracking.expire(self._clock()))
+            if not pbx.followed():
+                return 0
+        rows = await self._journal.open_calls(pbx.name)
         now = self._clock()
-        gone = [call for call in await self._journal.open_calls(name) if _is_gone(pbx, call, now)]
-        for call in gone:
-            self._writer.put(_settled(call, now))
+        gone = [_settled(call, now) for call in rows if _is_gone(pbx, call, now)]
+        self._pipeline.observed(pbx.name, gone)
         return len(gone)
-
-    async def _look_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            for name in self._pbxs:
-                try:
-                    await self.settle(name)
-                except Exception as error:
-                    log.warning("open calls could not be read, next try soon", pbx=name, error=str(error))
 
 
 def _is_gone(pbx: Pbx, call: Call, now: datetime) -> bool:
@@ -100,7 +83,6 @@ def _settled(call: Call, now: datetime) -> Observed:
         outcome=Outcome.NOT_OBSERVED,
         caller=call.caller,
         called=call.called,
-        called_name=call.called_name,
         queue=call.queue,
         waiting_seconds=call.waiting_seconds,
         operator=call.operator.sip_phone if call.operator else None,

@@ -117,6 +117,11 @@ class Writer:
         """How many changes wait in memory."""
         return len(self._queue)
 
+    @property
+    def spool_size(self) -> int:
+        """Bytes that wait in the spool."""
+        return self._spool.size
+
     def lag(self) -> float:
         """Seconds the oldest change in memory has waited."""
         return (self._clock() - self._queue[0][0]).total_seconds() if self._queue else 0.0

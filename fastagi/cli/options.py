@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fastagi.config import Config, load
+from fastagi.database import Database
 
-__all__ = ["ConfigFile", "read"]
+__all__ = ["ConfigFile", "opened", "read"]
 
 ConfigFile = Annotated[
     Path | None,
@@ -29,3 +32,22 @@ def read(file: Path | None) -> Config:
         ConfigError: it is wrong.
     """
     return load(file)
+
+
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Database]:
+    """Opens the own database, its tables made ready, and closes it again.
+
+    Raises:
+        ConfigError: the tables are not up to date.
+        DatabaseUnavailable: it is away.
+    """
+    from fastagi.parts import make_database, make_ready
+
+    make_ready(config)
+    database = make_database(config)
+    database.open()
+    try:
+        yield database
+    finally:
+        await database.close()

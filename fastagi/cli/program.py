@@ -10,7 +10,12 @@ import sys
 import typer
 from rich.console import Console
 
-from fastagi.cli import databases, demo, dialplans, people, serving, subscribers
+from fastagi.cli.databases import db
+from fastagi.cli.demo import demo
+from fastagi.cli.dialplans import dialplan
+from fastagi.cli.people import operators, tokens
+from fastagi.cli.serving import check_config, serve
+from fastagi.cli.subscribers import import_, lookup
 from fastagi.errors import ConfigError, LookupServiceError
 
 __all__ = ["main", "program"]
@@ -21,15 +26,15 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-program.command("serve")(serving.serve)
-program.command("demo")(demo.demo)
-program.command("check-config")(serving.check_config)
-program.command("lookup")(subscribers.lookup)
-program.command("import")(subscribers.import_)
-program.add_typer(people.operators, name="operator")
-program.add_typer(people.tokens, name="token")
-program.add_typer(dialplans.dialplan, name="dialplan")
-program.add_typer(databases.db, name="db")
+program.command("serve")(serve)
+program.command("demo")(demo)
+program.command("check-config")(check_config)
+program.command("lookup")(lookup)
+program.command("import")(import_)
+program.add_typer(operators, name="operator")
+program.add_typer(tokens, name="token")
+program.add_typer(dialplan, name="dialplan")
+program.add_typer(db, name="db")
 
 
 def main() -> None:

@@ -34,11 +34,14 @@ def serve(role: RoleOption = ServeRole.ALL, config: ConfigFile = None) -> None:
 
     settings = read(config)
     loop.install()
+    from twisted.internet import reactor
+
     from fastagi.app import Application
     from fastagi.logs import configure_logs
 
     configure_logs()
-    application = Application(settings, calls=role is not ServeRole.PUSH, push=role is not ServeRole.CALLS)
+    calls, push = role is not ServeRole.PUSH, role is not ServeRole.CALLS
+    application = Application(settings, reactor, calls=calls, push=push)
     loop.run(application.start, application.stop)
 
 

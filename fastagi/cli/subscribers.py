@@ -68,10 +68,11 @@ def lookup(
 
 
 async def _explained(config: Config, number: str) -> LookupAnswer:
-    from fastagi.parts import make_directories, make_lookup
+    from fastagi.parts import make_directories, make_lookup, make_numbers
 
     async with opened(config) as database:
-        return await make_lookup(config, make_directories(config, database)).explain(number)
+        lookup = make_lookup(config, make_numbers(config), make_directories(config, database))
+        return await lookup.explain(number)
 
 
 def _rows(answer: LookupAnswer) -> list[tuple[str, str]]:

@@ -42,6 +42,8 @@ class SimulatedChannel:
     connected_name: str = ""
     state: int = 0
     priority: int = 1
+    tech_cause: int | None = None
+    """The SIP code that ended it, where one did."""
 
     def connect(self, other: SimulatedChannel) -> None:
         """Takes the other side's number and name as the connected line."""
@@ -97,6 +99,8 @@ def channel_event(name: str, channel: SimulatedChannel, *, cause: int | None = N
         headers.append(("Cause", str(cause)))
         if name == "Hangup":
             headers.append(("Cause-txt", _CAUSES[cause]))
+        if channel.tech_cause is not None:
+            headers.append(("TechCause", str(channel.tech_cause)))
     return headers
 
 

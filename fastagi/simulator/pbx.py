@@ -152,19 +152,25 @@ class IncomingCall:
     def busy(self) -> None:
         """Lets every phone say it is busy."""
         for phone in self._ringing.values():
+            phone.tech_cause = 486
             self._pbx.emit(channel_event("HangupRequest", phone, cause=17))
         self._give_up("BUSY", 17)
-        self._pbx.emit(channel_event("SoftHangupRequest", self._trunk, cause=17))
+        self._pbx.emit(channel_event("SoftHangupRequest", self._trunk, cause=16))
+        self._trunk.tech_cause = 486
         self._pbx.hang_up(self._trunk, 17)
 
     def abandon(self) -> None:
         """Lets the caller hang up before anybody answers."""
+        self._trunk.tech_cause = 487
+        for phone in self._ringing.values():
+            phone.tech_cause = 500
         self._pbx.emit(channel_event("HangupRequest", self._trunk, cause=127))
         self._give_up("CANCEL", 127)
         if self._queue is not None:
             held = [("Position", "1"), ("OriginalPosition", "1"), ("HoldTime", str(self._waited()))]
             self._emit_queue("QueueCallerAbandon", held)
         self._leave_queue()
+        self._pbx.emit(channel_event("SoftHangupRequest", self._trunk, cause=16))
         self._pbx.hang_up(self._trunk, 127)
 
     def hang_up(self, *, by_operator: bool) -> None:
