@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import threading
 import time
@@ -39,6 +40,8 @@ LIMIT = 1024 * 1024 * 1024
 """Bytes all files of a process may have: over a million changes."""
 LINE_LIMIT = 1024 * 1024
 """Longest line in bytes; a change with 20 candidates has under 200,000."""
+
+_NAME = re.compile(r"\d{13}-[0-9a-f]{8}\.jsonl")
 
 log = structlog.get_logger("whocalls.spool")
 
@@ -133,7 +136,8 @@ class FileSpool:
             self._looked = True
             known = {file.path for file in self._files}
             for path in sorted(self._folder.glob("*.jsonl")):
-                if path not in known and (file := _File.take(path)) is not None:
+                ours = _NAME.fullmatch(path.name) and path not in known
+                if ours and (file := _File.take(path)) is not None:
                     self._files.append(file)
             self._files.sort(key=lambda file: file.path.name)
 

@@ -169,6 +169,13 @@ def test_a_file_of_only_spoilt_lines_ends(folder, reopened):
     assert files(folder) == [".jsonl.rejected"]
 
 
+def test_other_files_in_the_folder_are_left_alone(folder, reopened):
+    reopened().append([observed(1)])
+    (folder / "rejected.jsonl").write_bytes(encode_change(observed(2)) + b"\n")
+    assert take(reopened()) == [observed(1)]
+    assert files(folder) == [".jsonl"]
+
+
 def test_a_spoilt_position_means_from_the_beginning(folder, reopened, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 1)
     for spoilt in (b"", b"x", b"-5", b"999999999"):
