@@ -91,7 +91,8 @@ async def fully_booted(ami: AmiProtocol, account: Account) -> Message:
     except DeadlineExceeded:
         raise account.at_fault(
             "read",
-            f"needs read = {EVENT_CLASSES}: no event FullyBooted within {BOOT_SECONDS:g} s after the login",
+            f"needs read = {EVENT_CLASSES}: no event FullyBooted within {BOOT_SECONDS:g} s after the login "
+            "(unless Asterisk takes longer than that to start)",
         ) from None
 
 
