@@ -90,7 +90,7 @@ class Settings:
         for template in CONFIG.glob("*.conf"):
             (folder / template.name).write_text(_filled(template.read_text(), self._values()))
         for name in _PRODUCT_FILES:
-            (folder / name).write_text(_product_file(name))
+            (folder / name).write_text((CHECKOUT / "dialplan" / name).read_text())
         settings = folder / "extensions_whocalls_globals.conf"
         settings.write_text(self._assigned(settings.read_text()))
         for name in _EMPTY_FILES:
@@ -118,11 +118,6 @@ class Settings:
                     f"extensions_whocalls_globals.conf sets {key} {count} times, expected once"
                 )
         return text
-
-
-def _product_file(name: str) -> str:
-    found = CHECKOUT / "dialplan" / name
-    return (found if found.exists() else CONFIG / "standin" / name).read_text()
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
