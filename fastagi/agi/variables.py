@@ -77,7 +77,8 @@ def variables_for(
         subscriber = None
     if status is not LookupStatus.LEAD:
         lead = None
-    name = subscriber.name if subscriber else lead.name if lead else ""
+    # Asterisk strips a caller's name anyway; one of blanks only is none.
+    name = (subscriber.name if subscriber else lead.name if lead else "").strip()
     pairs = [(CALLER_NAME, name)] if name else []
     pairs += _of_subscriber(SUBSCRIBER_VARIABLES, subscriber, prefix)
     if extra:

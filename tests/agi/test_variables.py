@@ -66,8 +66,9 @@ def test_a_miss_sets_all_empty_and_leaves_the_name(status: LookupStatus) -> None
     assert pairs == EMPTY | {"LOOKUP_STATUS": status.value}
 
 
-def test_a_subscriber_without_a_name_leaves_the_name_of_the_trunk() -> None:
-    pairs = dict(variables_for(LookupStatus.FOUND, Subscriber(id="1", name="")))
+@pytest.mark.parametrize("name", ["", "  ", "\t"])
+def test_a_subscriber_without_a_name_leaves_the_name_of_the_trunk(name: str) -> None:
+    pairs = dict(variables_for(LookupStatus.FOUND, Subscriber(id="1", name=name)))
     assert "CALLERID(name)" not in pairs
 
 
