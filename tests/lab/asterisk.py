@@ -158,14 +158,25 @@ class Asterisk:
 
     def channels(self) -> list[str]:
         """The names of all live channels."""
-        lines = self.cli("core show channels concise").splitlines()
-        return [line.split("!")[0] for line in lines if "!" in line]
+        return [line.split("!")[0] for line in self._concise()]
 
     def wait_application(self, name: str, timeout: float = 10.0) -> None:
         """Wait until a channel is in the dialplan application ``name`` (Queue, VoiceMail, Wait …)."""
         eventually(
-            lambda: f"!{name}!" in self.cli("core show channels concise"),
+            lambda: any(f"!{name}!" in line for line in self._concise()),
             f"a channel in {name}",
+            timeout=timeout,
+            details=self.log_tail,
+        )
+
+    def wait_bridged(self, count: int = 2, timeout: float = 10.0) -> None:
+        """Wait until ``count`` channels are in bridges: only then do they hear each other.
+
+        An answer reaches the phones a little earlier; a REFER sent in between is refused.
+        """
+        eventually(
+            lambda: sum(bool(line.split("!")[-2]) for line in self._concise()) >= count,
+            f"{count} channels in bridges",
             timeout=timeout,
             details=self.log_tail,
         )
@@ -249,6 +260,9 @@ class Asterisk:
             timeout=timeout,
             check=False,
         )
+
+    def _concise(self) -> list[str]:
+        return [line for line in self.cli("core show channels concise").splitlines() if "!" in line]
 
     def _has_booted(self) -> bool:
         if not self.running:

@@ -121,11 +121,11 @@ class Leg:
                 self._send_like_invite("CANCEL")
 
     def transfer(self, number: str) -> None:
-        """Blind transfer: REFER the other side to a number."""
+        """Blind transfer: REFER the other side to a number (after ``Asterisk.wait_bridged``)."""
         self._refer(f"<sip:{number}@{self.phone.server_host}>")
 
     def transfer_to_call(self, other: "Leg") -> None:
-        """Attended transfer: REFER the other side into the call that we hold on our second line."""
+        """Attended transfer: REFER the other side into the call on our second line (both bridged)."""
         replaces = f"{other.call_id};to-tag={other.remote_tag};from-tag={other.local_tag}"
         number = re.sub(r"^sip:|@.*$", "", other.invite.uri) if not other.incoming else other.number
         target = f"sip:{number}@{self.phone.server_host}?Replaces={urllib.parse.quote(replaces, safe='')}"

@@ -249,6 +249,7 @@ def test_blind_transfer(lab: Lab, agi: AgiServer) -> None:
     leg = lab.phone("101").wait_call()
     leg.answer()
     call.wait("answered")
+    lab.asterisk.wait_bridged()
     leg.transfer("102")
     second = lab.phone("102").wait_call()
     assert second.name == NASTY_NAME
@@ -267,6 +268,7 @@ def test_attended_transfer(lab: Lab) -> None:
     second = lab.phone("102").wait_call()
     second.answer()
     consultation.wait("answered")
+    lab.asterisk.wait_bridged(4)
     leg.transfer_to_call(consultation)
     assert leg.wait_transferred() == 200
     consultation.wait("ended")
@@ -284,6 +286,7 @@ def test_attended_transfer_into_an_older_call(lab: Lab) -> None:
     leg = lab.phone("101").wait_call()
     leg.answer()
     call.wait("answered")
+    lab.asterisk.wait_bridged(4)
     leg.transfer_to_call(older)
     assert leg.wait_transferred() == 200
     begun = client.events("Newchannel")[0]["Linkedid"]
@@ -316,7 +319,7 @@ def test_sipp_phone_refuses(lab: Lab, status: str, final: int) -> None:
 
 
 def test_sipp_phone_transfers(lab: Lab, agi: AgiServer) -> None:
-    lab.sipp_transfers("101", "102", talks=0.2)
+    lab.sipp_transfers("101", "102", talks=0.5)
     second = lab.sipp_answers("102", after=0.2, hangs_up_after=0.3)
     assert lab.call("one").wait().ended_by == "them"
     assert second.wait_invite().caller.name == NASTY_NAME
