@@ -13,6 +13,8 @@ import threading
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from fastapi import FastAPI
+
 from fastagi.calls import Call as CallValue
 from fastagi.errors import JournalUnavailable
 from fastagi.events import Event, decode
@@ -47,7 +49,6 @@ class StandIn:
         self._language = language
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         self._hub: Hub | None = None
         self._server: PushServer | None = None
 
@@ -55,6 +56,8 @@ class StandIn:
 
     def start(self) -> StandIn:
         """Starts and returns when it answers."""
+        if not self._thread.is_alive():
+            self._thread.start()
         self._run(self._start())
         return self
 
@@ -62,19 +65,22 @@ class StandIn:
         self._hub = Hub()
         events = self.journal.events
         self._hub.begin(len(events), events[-100:])
-        site = create_site(
+        self._server = PushServer(self.site(), "127.0.0.1", self.port)
+        await self._server.start()
+
+    def site(self) -> FastAPI:
+        """Returns the site, for requests without a server."""
+        return create_site(
             journal=self.journal,
             accounts=self.accounts,
             editor=None,  # type: ignore[arg-type]  # the console changes nothing yet
             lookup=None,  # type: ignore[arg-type]  # nor looks numbers up
-            hub=self._hub,
+            hub=self._hub or Hub(),
             health=dict,
             metrics=bytes,
             settings=SiteSettings(heartbeat=1),
             console_router=router(ConsoleSettings(language=self._language), current_account_or_none),
         )
-        self._server = PushServer(site, "127.0.0.1", self.port)
-        await self._server.start()
 
     def stop(self) -> None:
         """Stops; streams that are open break off."""
@@ -85,8 +91,9 @@ class StandIn:
     def close(self) -> None:
         """Stops for good."""
         self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(20)
         self._loop.close()
 
     # -- what tests do ------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ export class Cards {
   #choose(id, folded) {
     this.#folded.delete(id);
     this.#folded.set(id, folded);
+    if (this.#folded.size > MOST_FOLDED) this.#folded.delete(this.#folded.keys().next().value);
     writeFolded(this.#folded);
     this.#show();
   }
@@ -155,7 +156,7 @@ function readFolded() {
 
 function writeFolded(folded) {
   try {
-    sessionStorage.setItem(FOLDED, JSON.stringify([...folded].slice(-MOST_FOLDED)));
+    sessionStorage.setItem(FOLDED, JSON.stringify([...folded]));
   } catch {
     // Storage may be switched off or full; then only a reload forgets what was folded.
   }

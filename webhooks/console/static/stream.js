@@ -7,6 +7,7 @@ const LIMIT = 1_000_000; // characters of one event; ours have under 10,000
 const SILENCE = 45_000; // milliseconds without a byte, heartbeats included, until the connection counts as dead
 const FIRST_WAIT = 500; // milliseconds before the first new attempt; doubled up to LONGEST_WAIT
 const LONGEST_WAIT = 8_000;
+const STABLE = 5_000; // milliseconds after which a connection counts as a good one
 
 /** Cuts a text stream into events {type, data}. `id` is that of the last whole block, also of one without data. */
 export class EventReader {
@@ -50,6 +51,7 @@ export class Stream {
   #on;
   #last = null; // id of the last event
   #since = null; // when the connection was lost
+  #openedAt = Infinity; // when the last connection was made; Infinity where none was since
   #wait = FIRST_WAIT;
   #heard = Date.now(); // when the last byte came
   #tryNow = () => {};
@@ -89,7 +91,7 @@ export class Stream {
       const reader = new EventReader();
       for await (const text of chunks(response.body)) {
         this.#heard = Date.now();
-        for (const { type, data } of reader.take(text)) this.#on.event(type, data);
+        for (const event of reader.take(text)) this.#deliver(event);
         this.#last = reader.id ?? this.#last;
       }
       return "ended";
@@ -109,13 +111,24 @@ export class Stream {
   }
 
   #opened() {
-    this.#wait = FIRST_WAIT;
+    this.#openedAt = Date.now();
     this.#since = null;
     this.#on.state({ name: "live", since: null });
     this.#on.opened(this.#last === null);
   }
 
+  // An event that cannot be shown must not end the stream: it would come again with the next one, for ever.
+  #deliver({ type, data }) {
+    try {
+      this.#on.event(type, data);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
   async #pause() {
+    if (Date.now() - this.#openedAt > STABLE) this.#wait = FIRST_WAIT;
+    this.#openedAt = Infinity;
     const milliseconds = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
     await new Promise((resolve) => {
