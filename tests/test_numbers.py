@@ -1,5 +1,6 @@
 """Raw numbers to one form: what trunks, clerks and attackers write, and what must come of it."""
 
+import dataclasses
 import string
 import time
 
@@ -382,6 +383,40 @@ def test_national_spellings_find_their_owner_at_home(number: phonenumbers.PhoneN
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     assert home.parse(national).value == e164
     assert home.parse(e164[1:]).value == e164
+
+
+def without_short_cut(region: str) -> Numbers:
+    """Numbers that read everything the long way, through phonenumbers."""
+    numbers = Numbers(region, r"^\d{2,4}$")
+    numbers._plan = dataclasses.replace(numbers._plan, common=None, dialled=None)
+    return numbers
+
+
+BOTH_WAYS = {region: (Numbers(region, r"^\d{2,4}$"), without_short_cut(region)) for region in COUNTRIES}
+
+
+@given(region=st.sampled_from(COUNTRIES), number=valid_numbers(), data=st.data())
+@settings(deadline=None)
+def test_the_short_cut_for_ordinary_numbers_changes_nothing(
+    region: str, number: phonenumbers.PhoneNumber, data: st.DataObject
+) -> None:
+    short, long = BOTH_WAYS[region]
+    national = phonenumbers.national_significant_number(number)
+    code, prefix = data.draw(st.sampled_from([(short._plan.code, short._plan.prefix), ("", "")]))
+    front = data.draw(
+        st.sampled_from(["+" + code, code, prefix, "00" + code, "+" + code + prefix, "0", "8", ""])
+    )
+    kept = data.draw(st.integers(0, len(national)))
+    raw = front + national[:kept] + data.draw(st.text(alphabet=string.digits, max_size=9))
+    assert short.parse(raw) == long.parse(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", ["+79161234567", "79161234567", "89161234567", "+74951234567", "8 (495) 123-45-67"]
+)
+def test_an_ordinary_number_takes_the_short_cut(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phonenumbers, "parse", None)
+    assert Numbers("RU", r"^\d{2,4}$").parse(raw).kind is Kind.E164
 
 
 # -- for people -------------------------------------------------------------------------------------------
