@@ -188,6 +188,7 @@ class FakeAccounts:
     tokens: dict[str, Account] = field(default_factory=dict)
     away: bool = False
     tried: int = 0
+    looks: int = 0
 
     def add(self, login: str, role: Role, *phones: str, password: str = "secret") -> str:
         """Add a person and return the secret of a session of theirs."""
@@ -215,6 +216,7 @@ class FakeAccounts:
 
     async def token(self, secret: str) -> Account | None:
         self._here()
+        self.looks += 1
         return self.tokens.get(secret)
 
     async def operators(self) -> Sequence[Account]:
