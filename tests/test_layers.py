@@ -41,6 +41,8 @@ LEVELS = {
     "fastagi.lanes": 4,
     "fastagi.logs": 4,
     "fastagi.accounts": 4,
+    "fastagi.passwords": 4,
+    "fastagi.recent": 4,
     "fastagi.looplag": 4,
     "fastagi.migrations": 4,
     "fastagi.directory": 4,
