@@ -55,7 +55,8 @@ def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]
         except Exception as error:
             failures.append(error)
 
-    reactor.callWhenRunning(lambda: as_deferred(begin()))
+    # Not by callWhenRunning: that comes a moment before the loop itself runs.
+    reactor.callLater(0, lambda: as_deferred(begin()))
     reactor.addSystemEventTrigger("before", "shutdown", lambda: as_deferred(end()))
     reactor.run()
     if failures:

@@ -44,14 +44,23 @@ class Product:
 
     Args:
         folder: for configuration, database, spool and log.
+        agi_port: where Asterisk asks; None takes a free one.
         pbx: TOML text of the [[pbx]] sections.
         more: more TOML text.
         database: URL; None takes SQLite in the folder.
     """
 
-    def __init__(self, folder: Path, *, pbx: str = "", more: str = "", database: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        pbx: str = "",
+        more: str = "",
+        database: str | None = None,
+        agi_port: int | None = None,
+    ) -> None:
         self.folder = folder
-        self.agi_port, self.push_port = free_port(), free_port()
+        self.agi_port, self.push_port = agi_port or free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.push_port}"
         self.config = folder / "whocalls.toml"
         self.log = folder / "serve.log"

@@ -1,0 +1,65 @@
+"""The whole product against a real Asterisk: one `whocalls serve` beside the lab's Asterisk."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab.fixtures import lab, lab_for_all_tests, pytest_runtest_makereport
+from tests.product import Product
+
+__all__ = ["events", "lab", "lab_for_all_tests", "product", "pytest_runtest_makereport", "serving"]
+
+SUBSCRIBERS = Path(__file__).parent / "subscribers.csv"
+OPERATORS = {"101": ("olena", "Olena"), "102": ("ivan", "Ivan"), "103": ("grace", "Grace")}
+
+
+def pbx_section(lab, *, lookup: str = "agi") -> str:
+    username, secret = lab.asterisk.manager_account
+    return f"""
+[[pbx]]
+name = "main"
+host = "127.0.0.1"
+port = {lab.ports.ami}
+username = "{username}"
+secret = "{secret}"
+trunk_contexts = ["from-trunk", "from-trunk-ami"]
+lookup = "{lookup}"
+[lines]
+"+74951230001" = "Support"
+"""
+
+
+def make_product(lab, folder: Path, *, lookup: str = "agi", database: str | None = None) -> Product:
+    """A product with subscribers and operators that serves the lab's Asterisk; not started."""
+    made = Product(folder, pbx=pbx_section(lab, lookup=lookup), agi_port=lab.ports.agi, database=database)
+    if database is not None:
+        made.cli("db", "upgrade")
+    made.cli("import", str(SUBSCRIBERS))
+    for phone, (login, name) in OPERATORS.items():
+        made.cli(
+            *("operator", "add", login, "--name", name, "--sip-phone", phone, "--password-stdin"),
+            input="a good password\n",
+        )
+    return made
+
+
+@pytest.fixture(scope="session")
+def serving(lab_for_all_tests, tmp_path_factory):
+    """A product that runs for all tests which do not harm it."""
+    made = make_product(lab_for_all_tests, tmp_path_factory.mktemp("product"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def product(lab, serving):
+    """The running product and a lab without calls."""
+    return serving
+
+
+@pytest.fixture
+def events(product):
+    """Listens to SSE and WebSocket from before the test's first call."""
+    with product.listen() as listening:
+        yield listening
