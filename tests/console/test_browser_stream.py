@@ -82,7 +82,9 @@ def test_it_comes_back_with_the_id_of_the_last_event_even_of_one_it_did_not_see(
     back.send("call.answered", talk)
     back.send("call.updated", talk)  # none of an operator's business; a heartbeat brings its id
     with page.expect_request("**/api/events", timeout=20_000):
-        page.wait_for_timeout(1500)
+        seen = back.accounts.looked_up
+        while back.accounts.looked_up < seen + 2:  # at each heartbeat; the first is written before the second
+            page.wait_for_timeout(50)
         back.stop()
         back.start()
     expect(page.locator("#connection")).to_have_text("Live")
