@@ -43,9 +43,26 @@ def dial_begin(picture: Picture, message: Message, now: datetime) -> Iterable[Li
         leg.ringing = leg.phone is not None
     if dialler is None:
         _originated(call, leg)
-    elif dialler.uniqueid == call.opener and call.direction is not Direction.INCOMING:
-        call.called = call.called or dialled_number(message.get("Exten"))
+    elif leg.outside and leg.uniqueid != call.opener:
+        _note_number(call, message)
+        picture.leads_out(call)
     return (call,)
+
+
+def _note_number(call: LiveCall, message: Message) -> None:
+    """Learns which number is dialled outside, where the opening channel could not tell.
+
+    A channel that Asterisk originated was born without one, or (Local) with that of the operator's phone.
+    The dialler's Exten says it, unless the dialplan dials from a macro; then there is the DialString,
+    "79161234567@trunk" or "trunk/79161234567".
+    """
+    opener = call.channels.get(call.opener)
+    if call.direction is Direction.INCOMING:
+        return
+    if call.called is None or (opener is not None and opener.local):
+        dialled = message.get("DialString").partition("@")[0].rpartition("/")[2]
+        number = dialled_number(message.get("Exten")) or (dialled if dialled.isdigit() else None)
+        call.called = number or call.called
 
 
 def _of(channel: Channel | None) -> Iterable[LiveCall]:
@@ -80,13 +97,10 @@ def dial_end(picture: Picture, message: Message, _now: datetime) -> Iterable[Liv
     if not leg.dialled or leg.result:
         return ()
     leg.result = status = message.get("DialStatus")
-    if status == "ANSWER":
-        # Still on its way to the caller; where no caller waits (Originate), it just stopped ringing.
-        leg.ringing = leg.ringing and _caller_waits(call, leg)
-        return (call,)
-    leg.ringing = False
     results = call.trail.link_results if leg.local else call.trail.results
     results.add(_result(leg, status, message.get("DestChannelState")))
+    # A phone picked up is still on its way to the caller; where none waits (Originate), it rings no more.
+    leg.ringing = leg.ringing and status == "ANSWER" and _caller_waits(call, leg)
     return (call,)
 
 

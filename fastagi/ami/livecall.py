@@ -137,8 +137,12 @@ class LiveCall:
 
     @property
     def pending(self) -> bool:
-        """A phone is being dialled now."""
-        return any(channel.pending for channel in self.channels.values())
+        """A phone is being dialled now, or was picked up and is still on its way to the caller."""
+        return any(
+            channel.pending or (channel.result == "ANSWER" and channel.uniqueid != self.opener)
+            for channel in self.channels.values()
+            if not channel.local
+        )
 
     def incoming(self) -> None:
         """The call came from outside: its opener is no operator's phone."""

@@ -14,7 +14,8 @@ The rules, in order; the first that fits decides.
    whoever hung up then. It shows in a channel that is Up at the end and was not when the last phone gave up,
    or in a caller who hangs up although no phone rings.
 5. No phone tried could be reached (CHANUNAVAIL, CONGESTION, or one that never rang and never replied):
-   **failed**. All that could be were busy: **busy**. Else (rang out, declined): **no_answer**.
+   **failed**. All that could be were busy: **busy**. Else (rang out, declined, picked up and put down before
+   the caller heard anybody): **no_answer**.
 6. No phone was tried and the PBX ended the call: after a queue **no_answer** (its time ran out); refused with
    busy **busy**; refused with congestion, no route or the like, or never answered at all **failed**; else it
    was an announcement or a menu that came to its end: **no_answer**.

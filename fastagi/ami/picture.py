@@ -54,8 +54,8 @@ class Picture:
         self.bridges = Bridges()
         self.gone: dict[str, str] = {}
         """Uniqueids that hung up, and the id of the call each belonged to ("" for none)."""
-        self.asked: dict[str, int] = {}
-        """Uniqueids of calls that AGI asked for and AMI has not shown, and the round it was."""
+        self.asked: dict[str, None] = {}
+        """Uniqueids of calls that AGI asked about and AMI has not shown."""
         self.round = 0
         """Counts the readings of live channels."""
         self.ignored = 0
@@ -166,7 +166,8 @@ class Picture:
         exten = message.get(prefix + "Exten")
         call.known, call.guessed = True, not born
         call.caller = Caller(raw=number, name=known(message.get(prefix + "CallerIDName")) or None)
-        asked = self.asked.pop(channel.uniqueid, None) is not None
+        asked = channel.uniqueid in self.asked
+        self.asked.pop(channel.uniqueid, None)
         # A trunk channel that is born Down and without a number is not coming in, somebody dials it.
         dialled = (
             channel.outside and message.get(prefix + "ChannelState") == _DOWN and not dialled_number(exten)
@@ -201,13 +202,10 @@ class Picture:
         call.channels[channel.uniqueid] = channel
         if call.known and not call.visible:
             call.visible = any(not other.local for other in call.channels.values())
-        if channel.uniqueid == call.opener:
-            if call.direction is Direction.INCOMING:
-                call.incoming()
-        elif channel.outside:
-            self._leads_out(call)
+        if channel.uniqueid == call.opener and call.direction is Direction.INCOMING:
+            call.incoming()
 
-    def _leads_out(self, call: LiveCall) -> None:
+    def leads_out(self, call: LiveCall) -> None:
         """One of its legs goes through a trunk: it is an outgoing call unless it came in by one."""
         opener = self.channels.get(call.opener)
         if call.guessed and opener is not None and not opener.local:
@@ -283,6 +281,6 @@ class Picture:
         return call.id
 
     def _remember_asked(self, link: str) -> None:
-        self.asked.setdefault(link, self.round)
+        self.asked[link] = None
         if len(self.asked) > _MAX_ASKED:
             del self.asked[next(iter(self.asked))]

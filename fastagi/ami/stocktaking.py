@@ -77,7 +77,7 @@ def take_stock(
         if channel is not None and channel.uniqueid not in heard:
             _set_state(picture, channel, entry)
     heard.update(entry.get("Uniqueid") for entry in listed)
-    changed = dict.fromkeys(_vanish(picture, heard, booted_at) + _settle_asked(picture, now))
+    changed = dict.fromkeys(_vanish(picture, heard, booted_at))
     _name_headless(picture, listed)
     for channel in [channel for channel in picture.channels.values() if channel.bridge]:
         changed.update(dict.fromkeys(meet(picture, channel, None, now)))
@@ -97,10 +97,13 @@ def _admit_all(picture: Picture, listed: Sequence[Message], now: datetime) -> No
         new = entry.get("Uniqueid") not in picture.channels
         channel = picture.admit(entry, "", now)
         call = None if channel is None else living(channel)
-        if new and channel is not None and call is not None:
-            call.trail.complete = False
-            if channel.uniqueid == call.opener:
-                call.started_at = _started(entry, now)
+        if not new or channel is None or call is None:
+            continue
+        call.trail.complete = False
+        if channel.uniqueid == call.opener:
+            call.started_at = _started(entry, now)
+        elif channel.outside:
+            picture.leads_out(call)
 
 
 def _started(entry: Message, now: datetime) -> datetime:
@@ -168,19 +171,3 @@ def _name_headless(picture: Picture, listed: Sequence[Message]) -> None:
                 picture.reopen(call, channel, entries[channel.uniqueid])
                 call.started_at = _started(entries[channel.uniqueid], call.seen)
                 break
-
-
-def _settle_asked(picture: Picture, now: datetime) -> list[LiveCall]:
-    """Settles the calls that AGI asked about while AMI was away and that are not there any more."""
-    ended = []
-    for link, asked_in in list(picture.asked.items()):
-        if asked_in == picture.round:
-            continue
-        del picture.asked[link]
-        call = LiveCall(call_id(picture.pbx, link), picture.pbx, link, now, now, direction=Direction.INCOMING)
-        if call.id not in picture.calls and link not in picture.gone:
-            picture.bury(link, call.id)
-            call.visible = True
-            call.end_unseen(died=False)
-            ended.append(call)
-    return ended

@@ -91,6 +91,10 @@ class Tracker:
         """Channels that live."""
         return len(self._picture.channels)
 
+    def knows(self, id: str) -> bool:
+        """Says whether the call goes on here; a row that is open and unknown here has ended unseen."""
+        return id in self._picture.calls
+
     @property
     def ignored(self) -> int:
         """Events of ours, so far, that named no channel we could know; they changed nothing."""
@@ -144,8 +148,7 @@ class Tracker:
     def resolve(self, uniqueid: str, linkedid: str | None) -> str:
         """Returns the id of the call an AGI request is about, whether or not AMI has shown it yet.
 
-        A call that AGI asks about counts as incoming; one that AMI never shows is settled by the next
-        reading of live channels.
+        A call that AGI asks about counts as incoming. `knows` it only once AMI has shown it.
 
         Args:
             uniqueid: agi_uniqueid.
