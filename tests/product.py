@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import httpx
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 LIMIT = 60.0
@@ -202,12 +203,8 @@ class Events:
         self.sse: list[dict] = []
         self.websocket: list[dict] = []
         self.arrived: dict[int, float] = {}
-        self._open = threading.Event()
-        self._ws = connect(
-            product.url.replace("http", "ws") + "/api/ws",
-            additional_headers=product.headers,
-            open_timeout=LIMIT,
-        )
+        self._open = threading.Barrier(3)
+        self._websocket = None
         self._client = httpx.Client(timeout=httpx.Timeout(LIMIT, read=None), headers=product.headers)
         self._threads = [
             threading.Thread(target=self._read_sse, daemon=True),
@@ -215,14 +212,14 @@ class Events:
         ]
         for thread in self._threads:
             thread.start()
-        assert self._open.wait(LIMIT), "SSE did not open"
+        self._open.wait(LIMIT)
 
     def _read_sse(self) -> None:
         with (
             contextlib.suppress(httpx.HTTPError, OSError),
             self._client.stream("GET", f"{self.product.url}/api/events") as answer,
         ):
-            self._open.set()
+            self._open.wait(LIMIT)
             for line in answer.iter_lines():
                 if line.startswith("data:") and line[5:].strip().startswith("{"):
                     event = json.loads(line[5:])
@@ -231,22 +228,29 @@ class Events:
                         self.sse.append(event)
 
     def _read_websocket(self) -> None:
-        with contextlib.suppress(Exception):
-            for message in self._ws:
+        address = self.product.url.replace("http", "ws") + "/api/ws"
+        with (
+            contextlib.suppress(ConnectionClosed),
+            connect(address, additional_headers=self.product.headers, open_timeout=LIMIT) as self._websocket,
+        ):
+            self._open.wait(LIMIT)
+            for message in self._websocket:
                 event = json.loads(message)
                 if "call" in event:
                     self.websocket.append(event)
 
-    def of(self, id: str) -> list[dict]:
-        """The events of one call over SSE, once WebSocket has the same; asserts that both agree."""
-        ours = lambda events: [event for event in events if event["call"]["id"] == id]  # noqa: E731
-        until(lambda: len(ours(self.websocket)) >= len(ours(self.sse)), message="WebSocket lags behind SSE")
-        until(lambda: len(ours(self.sse)) >= len(ours(self.websocket)), message="SSE lags behind WebSocket")
-        assert ours(self.sse) == ours(self.websocket)
-        return ours(self.sse)
+    def of(self, id: str, version: int) -> list[dict]:
+        """The events of one call up to a version, once both streams have it; asserts that they agree."""
+        for stream in (self.sse, self.websocket):
+            until(
+                lambda: any(event["call"]["version"] == version for event in _of(stream, id)),  # noqa: B023
+                message=f"version {version} of {id} did not arrive",
+            )
+        assert _of(self.sse, id) == _of(self.websocket, id)
+        return _of(self.sse, id)
 
     def close(self) -> None:
-        self._ws.close()
+        self._websocket.close()
         self._client.close()
 
     def __enter__(self) -> "Events":
@@ -254,3 +258,7 @@ class Events:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _of(stream: list[dict], id: str) -> list[dict]:
+    return [event for event in stream if event["call"]["id"] == id]

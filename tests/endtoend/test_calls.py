@@ -27,7 +27,7 @@ def settled(product, events, count: int = 1) -> list[dict]:
     result = until(rows, message=f"not settled: {[event['type'] for event in events.sse]}")
     assert len(result) == count, [row["id"] for row in result]
     for row in result:
-        story = events.of(row["id"])
+        story = events.of(row["id"], row["version"])
         assert [event["call"]["version"] for event in story] == list(range(1, row["version"] + 1))
         assert [event["seq"] for event in story] == sorted(event["seq"] for event in story)
         assert story[0]["type"] == "call.started"
@@ -44,7 +44,7 @@ def kinds(events, row) -> list[str]:
     """The types of a call's events without the updates between them."""
     return [
         event["type"].removeprefix("call.")
-        for event in events.of(row["id"])
+        for event in events.of(row["id"], row["version"])
         if event["type"] != "call.updated"
     ]
 
