@@ -1,5 +1,6 @@
 """A plain AMI client for the lab: it keeps every byte, and waits for events."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -47,7 +48,8 @@ class AmiClient:
 
     def stop(self) -> None:
         if self._socket is not None:
-            self._socket.shutdown(socket.SHUT_RDWR) if not self.ended else None
+            with contextlib.suppress(OSError):  # Asterisk may have closed it first
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             self._socket = None
         if self._thread is not None:

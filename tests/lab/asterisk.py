@@ -234,8 +234,10 @@ class Asterisk:
         if not (self.chroot / "usr/sbin/asterisk").exists():
             raise LabMissing(f"no Asterisk in {self.chroot}: run scripts/lab (as root, once)")
         _name_this_host(self.chroot / "etc/hosts")
-        (self.chroot / "srv/lab").mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.chroot / "srv/lab"))
+        instances = self.chroot / "srv/lab"
+        instances.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(instances)
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=instances))
         for name in ("etc", "run", "db", "log/cdr-csv", "spool/voicemail", "varlib", "cache", "agi-bin"):
             (folder / name).mkdir(parents=True)
         settings = Settings(
@@ -278,6 +280,14 @@ class Asterisk:
     def _console_log(self) -> str:
         console = self.home / "console"
         return console.read_text(errors="replace") if console.exists() else ""
+
+
+def _remove_orphans(instances: Path) -> None:
+    """Folders begin with the pid of the test run that made them; a killed run leaves its folder behind."""
+    for folder in instances.iterdir():
+        pid = folder.name.partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _name_this_host(hosts: Path) -> None:

@@ -39,7 +39,7 @@ class Lab:
     def __init__(self, asterisk: Asterisk | None = None) -> None:
         self.asterisk = asterisk or Asterisk()
         self.log: list[str] = []
-        self._sipp: list[SippCall | SippLoad | SippPhone] = []
+        self._guests: list[SippCall | SippLoad | SippPhone | AgiServer | AmiClient] = []
         self._phones = {
             name: Phone(name, LOCAL, self.ports.phone(name), self._server, log=self.log) for name in OPERATORS
         }
@@ -64,11 +64,11 @@ class Lab:
         self.asterisk.stop()
 
     def unplug(self) -> None:
-        """Hang up and close all phones, ours and SIPp's; Asterisk goes on."""
+        """Hang up and close all phones and whatever else was asked of this lab; Asterisk goes on."""
         for each in self._everyone():
             each.stop()
-        while self._sipp:
-            self._sipp.pop().stop()
+        while self._guests:
+            self._guests.pop().stop()
 
     def reset(self) -> None:
         """Bring everything back to how ``start`` left it: no call, all phones plugged in, an empty log.
@@ -157,7 +157,7 @@ class Lab:
         made = SippCall(
             number, caller, self._server, host=host, talks=hangs_up_after, gives_up_after=gives_up_after
         )
-        self._sipp.append(made)
+        self._guests.append(made)
         return made
 
     def load(
@@ -173,7 +173,7 @@ class Lab:
         """``calls`` calls from outside at ``rate`` a second, the callers taken in turn; every one must be answered."""
         number = DIDS.get(did, did)
         made = SippLoad(number, callers, self._server, host=host, rate=rate, calls=calls, talks=talks)
-        self._sipp.append(made)
+        self._guests.append(made)
         return made
 
     def sipp_answers(
@@ -201,16 +201,22 @@ class Lab:
     # -- the other ends -------------------------------------------------------------------------------
 
     def agi_server(self, answer: dict[str, str] | None = None) -> AgiServer:
-        """A stand-in for the product on the AGI port; start and stop it yourself."""
-        return AgiServer(self.ports.agi, answer)
+        """A stand-in for the product on the AGI port; start it yourself, ``unplug`` stops it."""
+        server = AgiServer(self.ports.agi, answer)
+        self._guests.append(server)
+        return server
 
     def variable_reader(self, *names: str) -> VariableReader:
-        """Reads variables of calls to the number ``read_back``; start and stop it yourself."""
-        return VariableReader(self.ports.reader, names)
+        """Reads variables of calls to the number ``read_back``; start it yourself, ``unplug`` stops it."""
+        reader = VariableReader(self.ports.reader, names)
+        self._guests.append(reader)
+        return reader
 
     def ami(self, user: str = "watcher", secret: str = "watcher") -> AmiClient:
-        """An AMI client that sees everything; start and stop it yourself."""
-        return AmiClient(self.ports.ami, user, secret)
+        """An AMI client that sees everything; start it yourself, ``unplug`` stops it."""
+        client = AmiClient(self.ports.ami, user, secret)
+        self._guests.append(client)
+        return client
 
     def report(self) -> str:
         """What the phones did, for failure messages."""
@@ -231,7 +237,7 @@ class Lab:
         return (phone.host, phone.port)
 
     def _plug(self, phone: SippPhone) -> SippPhone:
-        self._sipp.append(phone)
+        self._guests.append(phone)
         return phone
 
     def _phones_are_free(self) -> bool:
