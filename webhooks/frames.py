@@ -84,6 +84,14 @@ class Scope:
             self.wanted.isdisjoint(reach.phones) and self.wanted.isdisjoint(reach.logins)
         )
 
+    def own(self, frame: Frame) -> bool:
+        """Says whether the frame concerns one of an operator's own phones."""
+        return (
+            self.phones is not None
+            and frame.reach is not None
+            and not self.phones.isdisjoint(frame.reach.phones)
+        )
+
 
 class Framing:
     """Turns events into frames, in their order.

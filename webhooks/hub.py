@@ -54,6 +54,8 @@ class Client:
         self.ending: Ending | None = None
         self.after = -1
         """Frames up to this seq are known to the client already."""
+        self.urgent = False
+        """Something waits that concerns the client's own phone: it is not to wait for more."""
         self._limit = limit
         self._queue: deque[Frame] = deque()
 
@@ -72,11 +74,15 @@ class Client:
             self.end(Ending.SLOW)
             return True
         self._queue.append(frame)
+        if not self.urgent and self.scope.own(frame):
+            self.urgent = True
+            return True
         return len(self._queue) == 1
 
     def take(self, most: int = _CHUNK) -> list[Frame]:
         """Takes what waits, in order."""
         queue = self._queue
+        self.urgent = False
         return [queue.popleft() for _ in range(min(most, len(queue)))]
 
     def end(self, ending: Ending) -> None:
@@ -178,6 +184,10 @@ class Hub:
     def leave(self, client: Client) -> None:
         """Removes a client; does nothing where it is gone already."""
         self._clients.discard(client)
+
+    def wake(self, client: Client) -> None:
+        """Wakes a client in its turn, when its own clock says so."""
+        self._announce([client])
 
     def close(self) -> None:
         """Ends all streams, and every one that comes later."""

@@ -11,6 +11,7 @@ from fastagi.errors import JournalUnavailable
 from fastagi.events import encode
 from tests.webhooks.fakes import FakeBus, FakeJournal, event, make_call
 from tests.webhooks.world import until
+from webhooks import feed as module
 from webhooks.feed import Feed, Slices
 from webhooks.frames import RESET, Frame, Scope
 from webhooks.hub import Client, Ending, Hub
@@ -218,20 +219,57 @@ async def test_without_the_table_live_events_come_after_a_reset():
         await until(lambda: paper.seqs == [(RESET, 100), None])
 
 
-async def test_an_idle_client_gets_an_event_at_once_and_a_busy_one_a_chunk_each_50_ms():
+def crowd(hub: Hub, count: int = 500) -> None:
+    """Join clients who make the hub busy and see nothing."""
+    for _ in range(count):
+        hub.join(Client(Scope(kinds=frozenset()), lambda: None))
+
+
+async def test_an_idle_client_gets_an_event_at_once_and_a_busy_one_a_chunk_in_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr(module, "_PAUSE", 1)
     async with running() as room:
         paper = Paper()
         room.feed(paper)
         await until(lambda: room.hub.clients)
-        began = asyncio.get_running_loop().time()
         room.happen()
         await until(lambda: paper.seqs == [1])
-        assert paper.chunks[0][0] - began < 0.04
         room.happen()
+        await asyncio.sleep(0.01)
         room.happen()
         await until(lambda: paper.seqs == [1, 2, 3])
         assert [len(frames) for _, frames in paper.chunks] == [1, 2]
-        assert paper.chunks[1][0] - paper.chunks[0][0] >= 0.049
+        assert paper.chunks[1][0] - paper.chunks[0][0] >= 0.999
+
+
+async def test_where_there_are_few_clients_nobody_waits_long(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 3600)
+    async with running() as room:
+        paper = Paper()
+        room.feed(paper)
+        await until(lambda: room.hub.clients)
+        for count in range(1, 21):
+            room.happen()
+            await until(lambda count=count: len(paper.seqs) == count)
+
+
+async def test_what_concerns_the_own_phone_does_not_wait(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 3600)
+    monkeypatch.setattr(module, "_PAUSE", 3600)
+    async with running() as room:
+        paper = Paper()
+        room.feed(paper, scope=Scope(phones=frozenset({"101"})))
+        await until(lambda: room.hub.clients)
+        room.happen()
+        await until(lambda: paper.seqs == [1])
+        room.happen()
+        await asyncio.sleep(0.01)
+        assert paper.seqs == [1]
+        ringing = make_call(2, ringing=("101",))
+        room.bus.deliver(encode(room.journal.write(EventType.RINGING, ringing)))
+        await until(lambda: paper.seqs == [1, 2, 3])
 
 
 async def test_heartbeats_tell_the_position_when_all_is_written():

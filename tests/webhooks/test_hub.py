@@ -1,7 +1,7 @@
 """The fan-out, without a loop."""
 
 from fastagi.calls import EventType
-from tests.webhooks.fakes import event
+from tests.webhooks.fakes import event, make_call
 from webhooks.frames import RESET, Scope
 from webhooks.hub import Client, Ending, Hub
 
@@ -53,6 +53,19 @@ def test_a_client_is_woken_once_until_it_takes():
     assert listener.take() == [1, 2]
     hub.publish(event(3))
     assert listener.woken == 2
+
+
+def test_what_concerns_the_own_phone_is_urgent_and_wakes_again():
+    hub = started()
+    listener = Listener(Scope(phones=frozenset({"101"})))
+    hub.join(listener.client)
+    hub.publish(event(1))
+    assert (listener.woken, listener.client.urgent) == (1, False)
+    for seq in (2, 3):
+        hub.publish(event(seq, EventType.RINGING, make_call(9, ringing=("101",))))
+    assert (listener.woken, listener.client.urgent) == (2, True)
+    assert listener.take() == [1, 2, 3]
+    assert not listener.client.urgent
 
 
 def test_taking_has_a_limit():
@@ -155,6 +168,13 @@ def test_a_reset_reaches_everybody_and_forgets():
 def test_joining_with_a_reset():
     hub = started(5)
     assert joined(hub, reset=True).take() == [(RESET, 5)]
+
+
+def test_waking_one_by_its_own_clock():
+    hub = started()
+    first, second = joined(hub), joined(hub)
+    hub.wake(first.client)
+    assert (first.woken, second.woken) == (1, 0)
 
 
 def test_leaving():

@@ -15,7 +15,7 @@ from webhooks import server as module
 from webhooks.access import COOKIE
 from webhooks.server import PushServer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 async def test_it_serves_on_a_free_port_and_leaves_signals_alone():

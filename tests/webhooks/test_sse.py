@@ -17,7 +17,7 @@ from tests.webhooks.world import World, until
 from webhooks.access import COOKIE
 from webhooks.site import SiteSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 async def test_the_head_of_the_stream():

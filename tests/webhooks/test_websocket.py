@@ -19,7 +19,7 @@ from tests.webhooks.world import World, until
 from webhooks.access import COOKIE
 from webhooks.site import SiteSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @contextlib.asynccontextmanager
