@@ -110,7 +110,8 @@ def apply(
 
     Returns:
         The new row with its version grown by one, and the type of its event; None where the change
-        changes nothing (an edit of a call nobody knows, a late failure of a lookup, a call that was merged).
+        changes nothing (an edit of a call nobody knows, a late failure of a lookup, what nobody saw of a
+        call that is settled, anything of one that was merged).
     """
     match change:
         case LookedUp():
@@ -152,6 +153,9 @@ def _observed(
         # What became of it stands in the other row. A process that began after the merging may see its
         # opening channel for a moment and take it for a call.
         return None
+    if call is not None and call.outcome is not None and _saw_nothing(change):
+        # Whoever settles what nobody saw may come while the true end is on its way to the row.
+        return None
     first = call is None
     if call is None:
         call = Call(id=change.id, pbx=change.pbx, started_at=change.started_at)
@@ -177,6 +181,10 @@ def _observed(
         hangup_cause=change.hangup_cause,
         merged_into=change.merged_into,
     ), kind
+
+
+def _saw_nothing(change: Observed) -> bool:
+    return change.outcome is Outcome.NOT_OBSERVED and change.ended_at is None
 
 
 def _operator(

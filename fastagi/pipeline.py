@@ -177,10 +177,11 @@ class Pipeline:
 
     def _is_ours_to_look_up(self, pbx: Pbx, change: Observed) -> bool:
         """Once per call: outgoing ones by the called number, incoming ones where AGI does not."""
-        if change.type is EventType.ENDED:
+        if change.type in (EventType.ENDED, EventType.MERGED):
             self._looked.pop(change.id, None)
             return False
-        wanted = change.direction is Direction.OUTGOING or (
+        # An originated call goes out before its number is known.
+        wanted = (change.direction is Direction.OUTGOING and change.called is not None) or (
             change.direction is Direction.INCOMING and pbx.lookup_by_ami
         )
         if not wanted or change.id in self._looked or len(self._looked) >= LOOKED_LIMIT:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -275,6 +276,23 @@ def test_an_outgoing_call_is_looked_up_by_the_called_number_and_keeps_its_dialle
     assert bench.directory.asked == ["+79161234567"]
     assert bench.writer[1].caller == dialler
     assert bench.writer[1].subscriber is IVAN
+
+
+def test_an_outgoing_call_is_looked_up_once_its_number_is_known_and_forgotten_when_it_is_merged():
+    bench = Bench()
+
+    async def main():
+        outgoing = partial(observed, direction=Direction.OUTGOING)
+        bench.pipeline.observed("main", [outgoing(called=None)])
+        bench.pipeline.observed("main", [outgoing(called="79161234567", type=EventType.UPDATED)])
+        async with asyncio.timeout(10):
+            while len(bench.writer) < 3:
+                await asyncio.sleep(0.001)
+        bench.pipeline.observed("main", [outgoing(called="79161234567", type=EventType.MERGED)])
+
+    asyncio.run(main())
+    assert bench.directory.asked == ["+79161234567"]
+    assert not bench.pipeline._looked
 
 
 class TestUnobserved:

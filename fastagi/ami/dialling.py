@@ -42,7 +42,7 @@ def dial_begin(picture: Picture, message: Message, now: datetime) -> Iterable[Li
         call.trail.dialled = True
         leg.ringing = leg.phone is not None
     if dialler is None:
-        _originated(call, leg)
+        _originated(call, leg, message)
     elif leg.outside and leg.uniqueid != call.opener:
         _note_number(call, message)
         picture.leads_out(call)
@@ -53,16 +53,19 @@ def _note_number(call: LiveCall, message: Message) -> None:
     """Learns which number is dialled outside, where the opening channel could not tell.
 
     A channel that Asterisk originated was born without one, or (Local) with that of the operator's phone.
-    The dialler's Exten says it, unless the dialplan dials from a macro; then there is the DialString,
-    "79161234567@trunk" or "trunk/79161234567".
+    The dialler's Exten says it, unless the dialplan dials from a macro.
     """
     opener = call.channels.get(call.opener)
     if call.direction is Direction.INCOMING:
         return
     if call.called is None or (opener is not None and opener.local):
-        dialled = message.get("DialString").partition("@")[0].rpartition("/")[2]
-        number = dialled_number(message.get("Exten")) or (dialled if dialled.isdigit() else None)
-        call.called = number or call.called
+        call.called = dialled_number(message.get("Exten")) or _number_in(message) or call.called
+
+
+def _number_in(message: Message) -> str | None:
+    """Reads the number from the DialString: "79161234567@trunk" or "trunk/79161234567"."""
+    number = message.get("DialString").partition("@")[0].rpartition("/")[2]
+    return number if number.isdigit() else None
 
 
 def _of(channel: Channel | None) -> Iterable[LiveCall]:
@@ -79,10 +82,11 @@ def _follow_dialler(picture: Picture, leg: Channel, dialler: Channel | None) -> 
         picture.join(leg, target)
 
 
-def _originated(call: LiveCall, leg: Channel) -> None:
+def _originated(call: LiveCall, leg: Channel, message: Message) -> None:
     """Asterisk dials a trunk first and an operator after that: it is no incoming call."""
-    if leg.uniqueid == call.opener and leg.outside and call.direction is Direction.INCOMING:
+    if leg.uniqueid == call.opener and leg.outside:
         call.direction = Direction.OUTGOING
+        call.called = _number_in(message) or call.called
 
 
 def dial_end(picture: Picture, message: Message, _now: datetime) -> Iterable[LiveCall]:

@@ -202,8 +202,12 @@ class Picture:
         call.channels[channel.uniqueid] = channel
         if call.known and not call.visible:
             call.visible = any(not other.local for other in call.channels.values())
-        if channel.uniqueid == call.opener and call.direction is Direction.INCOMING:
-            call.incoming()
+        if channel.uniqueid == call.opener and not channel.local:
+            if call.direction is Direction.INCOMING:
+                call.incoming()
+            elif call.direction is Direction.OUTGOING and call.operator is None:
+                # No phone dialled: Asterisk called the customer, and this is their channel.
+                channel.outside, channel.phone = True, None
 
     def leads_out(self, call: LiveCall) -> None:
         """One of its legs goes through a trunk: it is an outgoing call unless it came in by one."""

@@ -158,6 +158,13 @@ EXPECTED: dict[str, list[Row]] = {
         Row(id="1795448907.0", events="SRATE", operator="102", waiting=1, talk=4),
         consultation("1795448909.2", "1795448907.0", waiting=1, talk=1),
     ],
+    # 102 is asked through a Local channel with the caller's Linkedid: no row of its own.
+    "20_attended_transfer_by_keys": [
+        Row(id="1795451769.0", events="SRARTE", operator="102", waiting=1, talk=5),
+    ],
+    "20_attended_transfer_by_keys_while_ringing": [
+        Row(id="1795451780.0", events="SRARTE", operator="102", waiting=1, talk=5),
+    ],
     "20_attended_transfer_into_older_call": [
         consultation("1795448900.0", "1795448902.2", waiting=1, talk=3),
         Row(id="1795448902.2", events="SRATE", operator="102", waiting=1, talk=3),
@@ -287,6 +294,44 @@ EXPECTED: dict[str, list[Row]] = {
     "20_no_such_number": [
         missed("1795448776.0", "SE", FAILED, called="74951239999", waiting=0, cause=0),
     ],
+    # Whom Asterisk dials first it calls by no number but what the DialString says; who "calls" is nobody.
+    "20_originate_customer_first": [
+        Row(
+            id="1795451758.0",
+            events="SURAE",
+            direction=Direction.OUTGOING,
+            caller="",
+            called="79161234567",
+            operator="101",
+            waiting=2,
+            talk=2,
+        ),
+    ],
+    "20_originate_local_first": [
+        Row(
+            id="1795451751.0",
+            events="SRRUAE",
+            called="79161234567",
+            waiting=2,
+            talk=1,
+            **OPERATOR_ONE | {"caller": "", "name": None},
+        ),
+    ],
+    # Nothing was dialled outside yet, so to the tracker it is internal.
+    "20_originate_phone_does_not_answer": [
+        missed(
+            "1795451764.0",
+            "SRE",
+            NO_ANSWER,
+            called=None,
+            waiting=2,
+            cause=19,
+            **OPERATOR_ONE | {"direction": Direction.INTERNAL, "operator": None},
+        ),
+    ],
+    "20_originate_phone_first": [
+        Row(id="1795451746.0", events="SRRUAE", called="79161234567", waiting=2, talk=2, **OPERATOR_ONE),
+    ],
     "20_outgoing_answered": [
         Row(id="1795448786.0", events="SUAE", called="79161234567", waiting=1, talk=2, **OPERATOR_ONE),
     ],
@@ -326,6 +371,9 @@ EXPECTED: dict[str, list[Row]] = {
     ],
     "20_queue_timeout": [
         missed("1795448840.0", "SURRRRRRE", NO_ANSWER, called="74951230005", queue="support", waiting=4),
+    ],
+    "20_refused_with_busy": [
+        missed("1795451789.0", "SE", BUSY, called="74951230090", waiting=0, cause=17),
     ],
     # A list of live channels says neither what was dialled nor when somebody answered. The name is the one
     # that the channel has by then, given by the lookup.
@@ -380,6 +428,9 @@ EXPECTED: dict[str, list[Row]] = {
     ],
     "20_snapshot_while_ringing": [
         Row(id="1795448799.0", events="SAE", operator="101", name=NAME, called=None, waiting=2, talk=2),
+    ],
+    "20_survey_after_the_call": [
+        Row(id="1795451792.0", events="SRAE", operator="101", called="74951230091", waiting=1, talk=2),
     ],
     "20_switched_off_phone": [
         missed("1795448768.0", "SRRE", FAILED, called="74951230013", waiting=5),

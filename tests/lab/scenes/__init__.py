@@ -1,6 +1,6 @@
 """The scenes that ``tests.lab.record`` records."""
 
-from . import calls, outages, queues, transfers
+from . import calls, commanded, outages, queues, transfers
 from .scene import SCENES, Scene
 
-__all__ = ["SCENES", "Scene", "calls", "outages", "queues", "transfers"]
+__all__ = ["SCENES", "Scene", "calls", "commanded", "outages", "queues", "transfers"]
