@@ -159,9 +159,9 @@ class Feed:
         while self._memory_begins() > after and not self._hub.closed:
             async with self._turn, asyncio.timeout(_PATIENCE):
                 rows = await self._journal.events_after(after, _PAGE)
-            if not rows or rows[0].seq != after + 1 or self.client.ending:
+            if not rows or rows[-1].seq != after + len(rows) or self.client.ending:
                 return False
-            after = rows[-1].seq or after
+            after += len(rows)
             await self._write(framing, rows)
         self._hub.join(self.client, after=after)
         return True

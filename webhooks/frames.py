@@ -9,7 +9,7 @@ from typing import Final
 from fastagi.calls import Call, EventType
 from fastagi.events import VERSION, Event, encode
 
-__all__ = ["RESET", "Frame", "Framing", "Scope", "reset_frame"]
+__all__ = ["RESET", "Frame", "Framing", "Reach", "Scope", "reset_frame"]
 
 RESET: Final = "reset"
 """The event that says: something may be missing, read everything again."""

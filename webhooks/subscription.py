@@ -191,7 +191,7 @@ class Subscription:
         elif stands.last < before:
             _log.warning("events table went back", last=before, table=stands.last)
             self._deliver(self._sequencer.rewound(stands.last))
-        while not await self._read_page():
+        while not await self._read_page(stands.last):
             pass
 
     async def _begin(self, stands: EventRange) -> None:
@@ -203,13 +203,16 @@ class Subscription:
             self._hub.begin(stands.last, [event for event in events if (event.seq or 0) <= stands.last])
             self._deliver(self._sequencer.begin(stands.last))
 
-    async def _read_page(self) -> bool:
-        """Reads the next rows; says whether they were the last."""
+    async def _read_page(self, end: int) -> bool:
+        """Reads the next rows; says whether they were the last, where the table is known to go on to `end`.
+
+        A page may be short for another reason: the journal leaves out what it cannot decode.
+        """
         asked, last = self._now(), self._sequencer.last
         assert last is not None
         async with asyncio.timeout(self._patience):
             rows = await self._journal.events_after(last, _PAGE)
-        complete = len(rows) < _PAGE
+        complete = not rows or (len(rows) < _PAGE and (rows[-1].seq or 0) >= end)
         self.repaired += sum(1 for row in rows if row.seq is not None and row.seq > (self.last or 0))
         self._deliver(self._sequencer.read(rows, complete=complete, asked=asked))
         return complete

@@ -190,6 +190,14 @@ async def test_a_table_cleaned_in_the_middle_of_a_replay_is_a_reset():
         await until(lambda: paper.seqs == [*range(1, 51), (RESET, 300)])
 
 
+async def test_a_row_that_cannot_be_decoded_is_a_reset():
+    async with running(memory=2, before=80) as room:
+        room.journal.undecodable = {60}
+        paper = Paper()
+        room.feed(paper, after=0)
+        await until(lambda: paper.seqs == [*range(1, 51), (RESET, 80)])
+
+
 async def test_an_id_of_another_push_process_that_is_ahead():
     async with running(before=5) as room:
         room.bus.losing = True

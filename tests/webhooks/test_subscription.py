@@ -186,6 +186,27 @@ async def test_a_table_that_was_cleaned_beyond_us_is_a_reset():
         await room.until_seen((RESET, 3), 4, 5)
 
 
+async def test_a_row_that_cannot_be_decoded_is_a_reset_and_holds_nothing_up():
+    async with running(poll=60) as room:
+        for _ in range(100):
+            room.write()
+        room.journal.undecodable = {5, 30, 31}
+        room.bus.connect()
+        resets = {5: (RESET, 5), 31: (RESET, 31)}
+        expected = [resets.get(seq, seq) for seq in range(1, 101) if seq != 30]
+        await room.until_seen(*expected)
+
+
+async def test_a_page_of_rows_that_cannot_be_decoded_is_passed_over():
+    async with running(hold=0.02) as room:
+        for _ in range(30):
+            room.write()
+        room.journal.undecodable = set(range(1, 31))
+        room.bus.connect()
+        room.bus.deliver(room.write())
+        await room.until_seen((RESET, 30), 31)
+
+
 async def test_what_is_no_event_is_refused_and_counted():
     async with running() as room:
         for message in (b"", b"{}", b"\xff", encode(event(1)).replace(b'"v":1', b'"v":2')):

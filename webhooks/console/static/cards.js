@@ -93,19 +93,21 @@ export class Cards {
     this.#show();
   }
 
-  #isFolded(id, place) {
-    return this.#folded.get(id) ?? place >= (this.#narrow.matches ? 1 : 2);
+  // Unless the person chose: my talk is open, then as many of the newest as there is room for.
+  #isFolded(card, shown) {
+    const room = stack(shown, this.#narrow.matches ? 1 : 2).shown;
+    return this.#folded.get(card.call.id) ?? !room.includes(card);
   }
 
   #show() {
     const { shown, rest } = stack([...this.#cards.values()], MOST);
     this.#dropViews(new Set(shown.map((card) => card.call.id)));
     let place = this.#stack.firstElementChild;
-    shown.forEach((card, index) => {
-      const { element } = this.#draw(card, this.#isFolded(card.call.id, index));
+    for (const card of shown) {
+      const { element } = this.#draw(card, this.#isFolded(card, shown));
       if (element === place) place = place.nextElementSibling;
       else this.#stack.insertBefore(element, place);
-    });
+    }
     this.#rest.hidden = rest === 0;
     this.#rest.textContent = say("card.rest", { count: rest });
     this.#showTitle(shown);

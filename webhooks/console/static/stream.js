@@ -50,7 +50,7 @@ export class Stream {
   #url;
   #on;
   #last = null; // id of the last event
-  #since = null; // when the connection was lost
+  #since = null; // when the last byte came, while there is no connection
   #openedAt = Infinity; // when the last connection was made; Infinity where none was since
   #wait = FIRST_WAIT;
   #heard = Date.now(); // when the last byte came
@@ -66,7 +66,7 @@ export class Stream {
     this.#on.state({ name: "connecting", since: null });
     for (;;) {
       if (await this.#read() === "signed out") return this.#on.signedOut();
-      this.#since ??= new Date();
+      this.#since ??= new Date(this.#heard);
       this.#on.state({ name: "reconnecting", since: this.#since });
       await this.#pause();
     }
