@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +30,8 @@ __all__ = ["MariaDb", "Postgres", "Redis", "running"]
 
 UNPRIVILEGED = "nobody"
 _PR_SET_PDEATHSIG = 1
+# A server ends with the thread that started it, so this one starts them all and lives as long as the tests.
+_LAUNCHER = ThreadPoolExecutor(1, thread_name_prefix="servers")
 
 
 class Server:
@@ -48,7 +51,8 @@ class Server:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = _LAUNCHER.submit(
+                subprocess.Popen,
                 self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -56,7 +60,7 @@ class Server:
                 cwd=self.folder,
                 preexec_fn=_end_with_the_tests,
                 **_as_somebody(),
-            )
+            ).result()
         eventually(self._answers, f"{type(self).__name__} to answer", timeout=60, details=self._log)
 
     def stop(self) -> None:
@@ -232,7 +236,7 @@ class MariaDb(Server):
             "port": self.port,
             "socket": self.folder / "socket",
             "pid-file": self.folder / "pid",
-            "innodb-flush-log-at-trx-commit": 0,
+            "innodb-flush-log-at-trx-commit": 2,  # survives a kill, not a power cut
             "innodb-buffer-pool-size": "32M",
         }
         return [self._program("mariadbd"), "--no-defaults", *(f"--{k}={v}" for k, v in options.items())]
