@@ -158,6 +158,8 @@ class Picture:
         """Stands in for the opening channel of a call that the journal told of."""
         channel = self.channels[call.opener] = self._new_channel(call.opener, now)
         channel.call = call
+        # The journal is no sign of life; only an event or the list of live channels is.
+        channel.round = self.round - 1
         call.channels[channel.uniqueid] = channel
 
     def _open(self, call: LiveCall, channel: Channel, message: Message, prefix: str, *, born: bool) -> None:
@@ -196,9 +198,11 @@ class Picture:
 
     def join(self, channel: Channel, call: LiveCall) -> None:
         """A channel belongs to this call from now on."""
-        if channel.call is not None:
-            channel.call.channels.pop(channel.uniqueid, None)
-        channel.call = call
+        before, channel.call = living(channel), call
+        if before is not None:
+            before.channels.pop(channel.uniqueid, None)
+            if not before.channels and not before.visible:
+                self.close(before)
         call.channels[channel.uniqueid] = channel
         if call.known and not call.visible:
             call.visible = any(not other.local for other in call.channels.values())
@@ -212,7 +216,7 @@ class Picture:
     def leads_out(self, call: LiveCall) -> None:
         """One of its legs goes through a trunk: it is an outgoing call unless it came in by one."""
         opener = self.channels.get(call.opener)
-        if call.guessed and opener is not None and not opener.local:
+        if call.guessed and not call.answered and opener is not None and not opener.local:
             if self.naming.endpoint(opener.name) in self._trunks:
                 call.incoming()
                 return

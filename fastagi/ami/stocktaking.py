@@ -28,8 +28,6 @@ _UNANSWERED: Final = frozenset({"0", "3", "5"})
 _QUEUE: Final = "Queue"
 # A caller in one of these leaves a message: nobody answered, or nobody was to.
 _MAILBOX: Final = frozenset({"VoiceMail", "MiniVMRecord", "Record"})
-
-
 # Asterisk tells its uptime in whole seconds, so the time of its start may come out so much too late.
 _UPTIME_STEP: Final = timedelta(seconds=1)
 
@@ -79,7 +77,8 @@ def take_stock(
     heard.update(entry.get("Uniqueid") for entry in listed)
     changed = dict.fromkeys(_vanish(picture, heard, booted_at))
     _name_headless(picture, listed)
-    for channel in [channel for channel in picture.channels.values() if channel.bridge]:
+    in_each_bridge = {channel.bridge: channel for channel in picture.channels.values() if channel.bridge}
+    for channel in in_each_bridge.values():
         changed.update(dict.fromkeys(meet(picture, channel, None, now)))
     for call in picture.calls.values():
         call.unread = False
@@ -146,18 +145,19 @@ def _set_place(call: LiveCall, entry: Message, *, talks: bool) -> None:
 
 def _vanish(picture: Picture, alive: set[str], booted_at: datetime | None) -> list[LiveCall]:
     """Removes the channels that ended while nobody looked; returns the calls that ended with them."""
-    ended = []
     for channel in [channel for channel in picture.channels.values() if channel.uniqueid not in alive]:
-        call = living(channel)
         picture.remove(channel)
-        if call is None:
-            continue
-        opened = channel.uniqueid == call.opener
-        if not call.channels or (opened and call.direction is Direction.INCOMING):
-            call.end_unseen(died=booted_at is not None and call.started_at < booted_at - _UPTIME_STEP)
-            picture.close(call)
-            ended.append(call)
+    ended = [call for call in picture.calls.values() if _is_over(call)]
+    for call in ended:
+        call.end_unseen(died=booted_at is not None and call.started_at < booted_at - _UPTIME_STEP)
+        picture.close(call)
     return ended
+
+
+def _is_over(call: LiveCall) -> bool:
+    """Says whether none of its channels is left, or only what a caller left behind."""
+    left = call.known and call.direction is Direction.INCOMING and call.opener not in call.channels
+    return left or not call.channels
 
 
 def _name_headless(picture: Picture, listed: Sequence[Message]) -> None:

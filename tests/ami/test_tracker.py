@@ -472,6 +472,15 @@ def test_a_leg_belongs_to_its_dialler_whatever_its_linkedid_says(scene: Scene) -
     assert scene.row(second).ringing == ("101",)
 
 
+def test_a_call_that_only_a_linkedid_announced_is_dropped_when_its_leg_has_another(scene: Scene) -> None:
+    caller, nobody = scene.caller(), scene.line("PJSIP/102", unseen=True)
+    leg = scene.line("PJSIP/101", of=nobody)
+    assert scene.left == (2, 2)
+    scene.dial(caller, leg)
+    assert scene.left == (1, 2)
+    assert scene.row(caller).ringing == ("101",)
+
+
 def test_a_linkedid_may_be_that_of_a_leg(scene: Scene) -> None:
     caller = scene.caller()
     leg = scene.ring(caller, "101")

@@ -97,6 +97,17 @@ def test_a_call_from_a_trunk_that_leads_outside_again_came_in(scene: Scene) -> N
     assert scene.row(caller).status is Status.IN_PROCESSING
 
 
+def test_a_transfer_outside_by_another_trunk_makes_no_outgoing_call(scene: Scene) -> None:
+    caller = scene.line("PJSIP/gate", "office", state="6", number="79161234567", unseen=True)
+    leg = scene.line("PJSIP/101", of=caller, state="6", unseen=True)
+    scene.read_live(caller, leg, **{"gate": TALKS, "101": TALKS})
+    scene.leave("b1", caller, leg)
+    scene.gone(leg)
+    mobile = scene.line("PJSIP/trunk", "from-trunk", of=caller)
+    scene.dial(caller, mobile)
+    assert scene.row(caller).direction is Direction.INCOMING
+
+
 def test_the_queue_is_known_by_the_application(scene: Scene) -> None:
     caller, leg = seen_first(scene)
     scene.read_live(caller, leg, trunk={"Application": "Queue", "ApplicationData": "support,tT,,,60"})
@@ -341,6 +352,16 @@ def test_a_row_whose_call_is_gone_is_settled(scene: Scene, by_hand: str | None) 
         Outcome.NOT_OBSERVED,
     )
     assert (operator(scene, caller), row.ended_at) == ("101", None)
+
+
+def test_a_row_is_no_sign_of_life_whenever_it_is_taken_in(scene: Scene) -> None:
+    caller = scene.caller()
+    rows = scene.journal.open_calls()
+    scene.tracker = Tracker("main", trunk_contexts=["from-trunk"])
+    scene.tracker.begin_resync()
+    scene.tracker.restore(rows, scene.now)
+    scene.journal.write(scene.tracker.resync([], scene.now, LONG_AGO))
+    assert scene.row(caller).outcome is Outcome.NOT_OBSERVED
 
 
 def test_a_row_that_a_person_closed_is_still_a_call_that_rings(scene: Scene) -> None:
