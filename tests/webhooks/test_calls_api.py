@@ -7,7 +7,7 @@ import pytest
 
 from fastagi.calls import Caller, EventType, Outcome, Status, Subscriber
 from fastagi.events import CallModel
-from tests.webhooks.fakes import NOON, answered_by, make_call
+from tests.webhooks.fakes import NOON, FakeEditor, answered_by, make_call
 from tests.webhooks.world import World
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +162,15 @@ async def test_a_wrong_change_is_named(change: object, named: str):
     assert response.status_code == 422
     assert named in response.json()["detail"]
     assert world.journal.rows["main:5.1"].version == 2
+
+
+async def test_a_call_that_is_gone_when_it_is_changed(monkeypatch: pytest.MonkeyPatch):
+    async def nobody(self: FakeEditor, id: str, **change: object) -> None:
+        return None
+
+    monkeypatch.setattr(FakeEditor, "edit", nobody)
+    async with (world := filled()).client(world.supervisor) as client:
+        assert (await client.patch("/api/calls/main:5.1", json={"note": "x"})).status_code == 404
 
 
 async def test_a_body_that_is_no_json():

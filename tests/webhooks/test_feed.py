@@ -291,6 +291,15 @@ async def test_heartbeats_tell_the_position_when_all_is_written():
         assert paper.seqs == []
 
 
+async def test_a_heartbeat_before_anybody_knows_the_position():
+    room, paper = Room(), Paper()
+    room.feed(paper, heartbeat=0.02)
+    await until(lambda: len(paper.beats) > 1)
+    assert set(paper.beats) == {None}
+    room.hub.close()
+    assert await asyncio.wait_for(room.tasks[0], 10) is Ending.SHUTDOWN
+
+
 async def test_a_busy_client_has_heartbeats_too():
     async with running() as room:
         paper = Paper()

@@ -49,6 +49,19 @@ async def test_the_cookie(secure: bool):
     assert bool(cookie["secure"]) is secure
 
 
+async def test_a_session_that_ends_as_it_begins():
+    world = World()
+
+    async def gone(secret: str) -> None:
+        return None
+
+    world.accounts.session = gone
+    async with world.client() as client:
+        response = await client.post("/api/session", json=RIGHT)
+    assert response.status_code == 401
+    assert "set-cookie" not in response.headers
+
+
 async def test_signing_in_again_ends_the_old_session():
     world = World()
     async with world.client(world.supervisor) as client:
