@@ -2,7 +2,8 @@
 
     python -m tests.console.screenshots FOLDER [name …]
 
-They are looked at by people, not compared by machines.
+They are looked at by people, not compared by machines. The picture in the README, webhooks/console/screenshot.png,
+is readme-en-1440-light.png.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ def one_card(back: StandIn, page: Page) -> None:
     """A subscriber who owes money rings."""
     who = subscriber("4711", "Иванов Иван", deposit="-12.50", login="ivanov")
     back.send("call.ringing", call(who=who))
+
+
+def for_readme(back: StandIn, page: Page) -> None:
+    """As one card, once the new row's tint is gone."""
+    one_card(back, page)
+    page.wait_for_timeout(3000)
 
 
 def several_cards(back: StandIn, page: Page) -> None:
@@ -144,6 +151,7 @@ SCENES: dict[str, Callable[[StandIn, Page], None]] = {
     "empty": nothing,
     "sign-in": nothing,
     "sign-in-wrong": nothing,
+    "readme": for_readme,
 }
 
 

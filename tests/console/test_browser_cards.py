@@ -205,10 +205,21 @@ def test_up_to_four_cards_are_shown_my_talk_among_them_and_the_rest_are_counted(
     expect(card(page)).to_have_count(4)
     expect(page.locator(".rest")).to_have_text("and 2 more calls")
     expect(fact(page, "title")).to_have_text(["Caller 4", "Caller 3", "Caller 2", "My Talk"])
-    expect(page.locator(".card.folded")).to_have_count(2)
+    expect(page.locator(".card:not(.folded) [data-slot=title]")).to_have_text(["Caller 4", "My Talk"])
     box = page.locator(".cards").bounding_box()
     assert box["y"] >= 48
     assert box["width"] == 360
+
+
+def test_my_talk_takes_the_place_of_one_card_wherever_it_stands(console: Open, back: StandIn) -> None:
+    page = console()
+    for number in range(4):
+        back.send("call.ringing", call(f"+7916000000{number}", who=subscriber("2", f"Caller {number}")))
+        expect(card(page)).to_have_count(number + 1)
+    back.send("call.answered", answered(call(who=subscriber("1", "My Talk")), "101"))
+    expect(fact(page, "title")).to_have_text(["My Talk", "Caller 3", "Caller 2", "Caller 1"])
+    expect(page.locator(".card:not(.folded) [data-slot=title]")).to_have_text(["My Talk", "Caller 3"])
+    expect(page.locator(".rest")).to_have_text("and 1 more call")
 
 
 def test_several_subscribers_are_listed_with_what_tells_them_apart(console: Open, back: StandIn) -> None:

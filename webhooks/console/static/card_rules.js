@@ -44,6 +44,7 @@ export function afterNews(card, call, phones, now) {
 /** Splits cards into those shown, newest first, and the number of the rest. My own talk is never the rest. */
 export function stack(cards, most) {
   const newest = [...cards].sort((a, b) => b.since - a.since);
-  const kept = new Set([...newest.filter((card) => card.standing === "mine"), ...newest].slice(0, most));
-  return { shown: newest.filter((card) => kept.has(card)), rest: cards.length - kept.size };
+  const dearest = new Set([...newest.filter((card) => card.standing === "mine"), ...newest]);
+  const kept = [...dearest].slice(0, most);
+  return { shown: newest.filter((card) => kept.includes(card)), rest: cards.length - kept.length };
 }
