@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastagi.calls import (
@@ -246,6 +246,7 @@ calls = st.builds(
 )
 
 
+@settings(deadline=None)  # the machine is shared
 @given(
     st.builds(
         Event, seq=st.none() | st.integers(1, 2**62), type=st.sampled_from(EventType), at=times, call=calls
@@ -256,6 +257,7 @@ def test_every_event_comes_back_as_it_was(event):
     assert encode(decode(encode(event))) == encode(event)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_rubbish_is_bad_input_and_nothing_else(data):
     with pytest.raises(BadInput):

@@ -127,7 +127,9 @@ class RedisBus:
             async with asyncio.timeout(LIMIT), self._publishing:
                 await self._send(client, messages)
             self._refused = None
-        except _FAILURES as error:
+        except Exception as error:
+            if _is_a_bug(error):
+                log.exception("publishing failed in a way nobody foresaw")
             self._refused = _told(error)
             self._refuse_until = loop.time() + LIMIT
             await _quietly(client.connection_pool.disconnect(inuse_connections=False))
@@ -164,10 +166,12 @@ class RedisBus:
             try:
                 await self._watch()
                 await self._listen()
-            except _FAILURES as error:
+            except Exception as error:
                 if self._away is None:
                     pause = FIRST_PAUSE
-                    log.warning("redis is away, trying again for ever", reason=_told(error))
+                    log.warning(
+                        "redis is away, trying again for ever", reason=_told(error), exc_info=_is_a_bug(error)
+                    )
                 self._away = _told(error)
             await asyncio.sleep(pause * (0.5 + self._jitter()))
             pause = min(LONGEST_PAUSE, pause * 2)
@@ -228,9 +232,15 @@ class RedisBus:
             self._refuse_until = 0.0
 
 
+def _is_a_bug(error: BaseException) -> bool:
+    return not isinstance(error, _FAILURES)
+
+
 def _told(error: BaseException) -> str:
     """Returns what went wrong on one line; time-outs often come without a word."""
-    return " ".join(str(error).split()) or f"no answer within {LIMIT:g} s"
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer within {LIMIT:g} s"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 async def _quietly(closing: Awaitable[Any]) -> None:

@@ -41,6 +41,9 @@ LIMIT = 1024 * 1024 * 1024
 LINE_LIMIT = 1024 * 1024
 """Longest line in bytes; a change with 20 candidates has under 200,000."""
 
+PIECE = 1024 * 1024
+"""Bytes read at once where lines are only counted."""
+
 _NAME = re.compile(r"\d{13}-[0-9a-f]{8}\.jsonl")
 
 log = structlog.get_logger("whocalls.spool")
@@ -221,7 +224,10 @@ class _File:
         if self._read is not None:
             _, self._position, self._lines = self._read
             self._read = None
-            self._position_file().write_text(str(self._position))
+            try:
+                self._position_file().write_text(str(self._position))
+            except OSError as error:  # the journal knows the position as well
+                log.warning("the position cannot be kept", file=str(self.path), error=error.strerror)
 
     def _next(self) -> tuple[Batch, int, int]:
         changes: list[Change] = []
@@ -253,14 +259,14 @@ class _File:
                 reason=str(error),
                 kept_in=str(rejected),
             )
-            with FileIO(rejected, "a", opener=_private) as aside:
-                aside.write(line.rstrip(b"\n") + b"\n")
+            _keep_aside(rejected, line)
             return None
 
     def _lines_before(self) -> int:
         if self._lines is None:
             with self.path.open("rb") as reader:
-                self._lines = reader.read(self._position).count(b"\n")
+                pieces = iter(lambda: reader.read(min(PIECE, self._position - reader.tell())), b"")
+                self._lines = sum(piece.count(b"\n") for piece in pieces)
         return self._lines
 
     def _position_file(self) -> Path:
@@ -283,6 +289,15 @@ class _File:
     def close(self) -> None:
         """Lets go of it."""
         self._stream.close()
+
+
+def _keep_aside(file: Path, line: bytes) -> None:
+    try:
+        with FileIO(file, "a", opener=_private) as aside:
+            aside.write(line.rstrip(b"\n") + b"\n")
+    except OSError as error:
+        # The last resort: the log has the line in full.
+        log.critical("a line cannot be kept aside", file=str(file), line=ascii(line), error=error.strerror)
 
 
 def _line(change: Change) -> bytes:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastagi.calls import (
@@ -74,6 +74,7 @@ changes = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine is shared
 @given(changes)
 def test_a_change_comes_back_as_the_journal_would_keep_it(change):
     line = encode_change(change)
@@ -81,6 +82,7 @@ def test_a_change_comes_back_as_the_journal_would_keep_it(change):
     assert decode_change(line) == fitted(change)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(changes)
 def test_fitting_twice_is_fitting_once(change):
     assert fitted(fitted(change)) == fitted(change)

@@ -215,6 +215,32 @@ def test_a_write_that_fails_half_way_leaves_whole_lines(folder, reopened, monkey
     assert take(reopened()) == [observed(1), observed(3)]
 
 
+def test_a_disk_that_is_full_does_not_hold_up_the_replay(folder, reopened, monkeypatch, capsys):
+    monkeypatch.setattr(module, "BATCH", 2)
+    reopened().append([observed(number) for number in range(5)])
+    path = next(folder.glob("*.jsonl"))
+    path.write_bytes(path.read_bytes() + b"spoilt\n")
+    for suffix in (".jsonl.position", ".jsonl.rejected"):
+        path.with_suffix(suffix).mkdir()  # what cannot be written to, whoever we are
+    batches = reopened().replay()
+    numbers = [list(next(batches)) for _ in range(3)]
+    assert numbers == [[observed(0), observed(1)], [observed(2), observed(3)], [observed(4)]]
+    out = capsys.readouterr().out
+    assert "position cannot be kept" in out and "b'spoilt" in out
+
+
+def test_lines_are_counted_from_the_beginning_of_the_file(folder, reopened, monkeypatch, capsys):
+    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "PIECE", 100)
+    reopened().append([observed(number) for number in range(4)])
+    path = next(folder.glob("*.jsonl"))
+    path.write_bytes(path.read_bytes() + b"spoilt\n")
+    batches = reopened().replay()
+    next(batches), next(batches)
+    assert take(reopened()) == [observed(2), observed(3)]
+    assert "line=5" in capsys.readouterr().out
+
+
 def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError):
