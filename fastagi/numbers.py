@@ -120,7 +120,7 @@ class Numbers:
         self.region = region
         self.internal = internal
         self._internal = re.compile(internal)
-        self._prefixes = tuple(prefixes)
+        self.prefixes = tuple(prefixes)
         self._skip = tuple(re.compile(one) for one in skip)
         self._plan = _plan(region)
         self._remembered = lru_cache(CACHE_SIZE)(self._read)
@@ -143,6 +143,8 @@ class Numbers:
 
     def skip(self, raw: str) -> bool:
         """Says whether the administrator wants this raw number left alone."""
+        if not self._skip:
+            return False
         text = raw.strip()
         return len(text) <= PATTERN_LIMIT and any(one.search(text) for one in self._skip)
 
@@ -165,7 +167,7 @@ class Numbers:
         return Number(raw, Kind.E164, value, phonenumbers.region_code_for_number(found))
 
     def _without_prefix(self, text: str) -> list[str]:
-        return [text[len(one) :].strip() for one in self._prefixes if one and text.startswith(one)]
+        return [text[len(one) :].strip() for one in self.prefixes if one and text.startswith(one)]
 
     def _is_internal(self, text: str) -> bool:
         return len(text) <= EXTENSION_LIMIT and text.isdigit() and bool(self._internal.search(text))
