@@ -25,7 +25,20 @@ from fastagi.calls import (
 )
 from fastagi.errors import BadInput
 
-__all__ = ["CHANNEL", "VERSION", "CallModel", "Event", "EventModel", "call_model", "decode", "encode"]
+__all__ = [
+    "CHANNEL",
+    "VERSION",
+    "CallModel",
+    "Event",
+    "EventModel",
+    "LeadModel",
+    "MatchModel",
+    "SubscriberModel",
+    "Time",
+    "call_model",
+    "decode",
+    "encode",
+]
 
 VERSION: Final = 1
 CHANNEL = "whocalls:events"

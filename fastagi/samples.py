@@ -77,6 +77,8 @@ def of_ami(services: Mapping[str, AmiService], trackers: Mapping[str, Tracker]) 
 def of_push(hub: Hub, subscription: Subscription) -> Iterable[Sample]:
     """What the push side passed on."""
     yield "gauge", "push_clients", "Streams of live events.", {}, hub.clients
+    yield "counter", "push_events", "Events passed on to the streams.", {}, hub.published
+    yield "counter", "push_refused", "Messages on the bus that were no events.", {}, subscription.refused
     yield "counter", "push_dropped", "Clients dropped because they were too slow.", {}, hub.dropped
     yield "counter", "push_repaired", "Events the bus lost and the table had.", {}, subscription.repaired
     yield "counter", "push_resets", "Times every client was told to read again.", {}, subscription.resets
