@@ -199,6 +199,22 @@ def test_a_locked_database_fails_the_kept_connection_at_once(url, tmp_path):
     asyncio.run(main())
 
 
+def test_opening_waits_for_a_lock_that_another_process_holds_for_a_moment(url, tmp_path):
+    other = sqlite3.connect(tmp_path / "whocalls.db", isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+
+    async def main() -> None:
+        release.start()
+        async with opened(url) as database:
+            assert seq(database.keyed()) == 0
+
+    asyncio.run(main())
+    release.join()
+    other.close()
+
+
 def test_a_missing_file_is_not_made_in_silence(tmp_path):
     with pytest.raises(DatabaseUnavailable, match="db upgrade"):
         Database(f"sqlite:///{tmp_path}/none.db").open()

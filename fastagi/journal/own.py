@@ -67,20 +67,21 @@ class SqlJournal:
         Raises:
             JournalUnavailable: nothing was written.
         """
-        fit = _fitted(changes)
         try:
-            return await self._database.write(lambda connection: writing.write(connection, fit))
+            return await self._database.write(lambda connection: writing.write(connection, _fitted(changes)))
         except DatabaseUnavailable as error:
             raise JournalUnavailable(str(error)) from error
         except Exception as error:
             if not is_poison(error):
                 raise JournalUnavailable(told(error)) from error
-        return await self._write_what_goes_in(fit)
+        return await self._write_what_goes_in(changes)
 
     async def _write_what_goes_in(self, changes: Sequence[Change]) -> Sequence[Event]:
         try:
             written, rejected = await self._run(
-                self._database.write(lambda connection: writing.write_what_goes_in(connection, changes))
+                self._database.write(
+                    lambda connection: writing.write_what_goes_in(connection, _fitted(changes))
+                )
             )
         except SQLAlchemyError as error:
             raise JournalUnavailable(told(error)) from error

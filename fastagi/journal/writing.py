@@ -71,8 +71,10 @@ def write_what_goes_in(
     """Writes changes like `write`, but without those that the database refuses.
 
     Halves are tried behind savepoints until each refused change is alone; one costs about twenty statements.
+    A counter that lags behind the events (somebody restored one of the tables) is moved on first: it would
+    make every change look refused.
     """
-    last = _lock(connection)
+    last = max(_lock(connection), _highest(connection))
     written, rejected = _halve(connection, _not_yet_written(connection, changes), last)
     _remember(connection, changes, written)
     return written, rejected
@@ -103,9 +105,13 @@ def _lock(connection: Connection) -> int:
     last: int | None = connection.scalar(_LAST_SEQ)
     if last is None:
         # Somebody emptied the table. Two writers at once: the second meets the first's row and tries again.
-        last = connection.scalar(select(func.coalesce(func.max(events.c.seq), 0))) or 0
+        last = _highest(connection)
         connection.execute(insert(counters).values(name=SEQ, value=last))
     return last
+
+
+def _highest(connection: Connection) -> int:
+    return connection.scalar(select(func.max(events.c.seq))) or 0
 
 
 def _not_yet_written(connection: Connection, changes: Sequence[Change]) -> Sequence[Change]:

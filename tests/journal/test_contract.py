@@ -230,6 +230,36 @@ def test_a_counter_that_was_lost_goes_on_behind_the_last_event(run):
     run(test)
 
 
+def test_a_counter_that_lags_behind_the_events_moves_on_and_refuses_nobody(run):
+    async def test(journal, database):
+        await journal.write([looked_up(), observed(), observed()])
+        await database.write(lambda connection: connection.execute(update(counters).values(value=1)).rowcount)
+        assert [event.seq for event in await journal.write([ended(), observed(2)])] == [4, 5]
+        assert [event.seq for event in await journal.write([ended(2)])] == [6]
+        assert journal.rejections == 0
+
+    run(test)
+
+
+def test_a_file_of_refused_changes_that_cannot_be_written_holds_up_nobody(run, tmp_path, capsys):
+    (tmp_path / "spool").write_text("a file where the folder should be")
+
+    async def test(journal):
+        assert len(await journal.write([looked_up(3, caller=Caller(raw=None)), looked_up()])) == 1
+
+    run(test)
+    out = capsys.readouterr().out
+    assert "main:3.0" in out and "cannot be kept in their file" in out
+
+
+def test_a_change_that_is_no_json_is_kept_as_python_shows_it(run, tmp_path):
+    async def test(journal):
+        assert len(await journal.write([edited(at="yesterday"), looked_up(at=object()), observed()])) == 1
+
+    run(test)
+    assert b"LookedUp(id='main:1.0'" in (tmp_path / "spool" / "rejected.jsonl").read_bytes()
+
+
 # -- a spool that is replayed -----------------------------------------------------------------------------
 
 
