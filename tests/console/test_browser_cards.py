@@ -222,6 +222,16 @@ def test_my_talk_takes_the_place_of_one_card_wherever_it_stands(console: Open, b
     expect(page.locator(".rest")).to_have_text("and 1 more call")
 
 
+def test_what_rings_is_open_beside_several_talks(console: Open, back: StandIn) -> None:
+    page = console()
+    for name in ("First Talk", "Second Talk"):
+        back.send("call.answered", answered(call(who=subscriber("1", name)), "101"))
+        expect(page.locator(".card", has_text=name)).to_be_visible()
+    back.send("call.ringing", call(who=subscriber("2", "Caller")))
+    expect(fact(page, "title")).to_have_text(["Caller", "Second Talk", "First Talk"])
+    expect(page.locator(".card:not(.folded) [data-slot=title]")).to_have_text(["Caller", "Second Talk"])
+
+
 def test_several_subscribers_are_listed_with_what_tells_them_apart(console: Open, back: StandIn) -> None:
     page = console()
     found = [

@@ -41,6 +41,12 @@ export function afterNews(card, call, phones, now) {
   };
 }
 
+/** The cards among those shown (newest first) that are open: my talk, what rings, then the newest. */
+export function openOnes(shown, most) {
+  const dearest = ["mine", "ringing"].map((standing) => shown.find((card) => card.standing === standing));
+  return [...new Set([...dearest, ...shown])].filter(Boolean).slice(0, most);
+}
+
 /** Splits cards into those shown, newest first, and the number of the rest. My own talk is never the rest. */
 export function stack(cards, most) {
   const newest = [...cards].sort((a, b) => b.since - a.since);

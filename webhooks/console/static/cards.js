@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { CardView, spokenName } from "./card.js";
-import { afterNews, stack } from "./card_rules.js";
+import { afterNews, openOnes, stack } from "./card_rules.js";
 import { isLive } from "./known.js";
 import { operatorText } from "./describe.js";
 import { say } from "./words.js";
@@ -93,10 +93,10 @@ export class Cards {
     this.#show();
   }
 
-  // Unless the person chose: my talk is open, then as many of the newest as there is room for.
+  // What the person chose, else as many open ones as there is room for.
   #isFolded(card, shown) {
-    const room = stack(shown, this.#narrow.matches ? 1 : 2).shown;
-    return this.#folded.get(card.call.id) ?? !room.includes(card);
+    const open = openOnes(shown, this.#narrow.matches ? 1 : 2);
+    return this.#folded.get(card.call.id) ?? !open.includes(card);
   }
 
   #show() {
