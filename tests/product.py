@@ -6,6 +6,7 @@ Used by the end-to-end tests. Every server listens on a free port of 127.0.0.1 a
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -189,6 +190,14 @@ spool = "{folder / "spool"}"
 
     def health(self) -> dict:
         return httpx.get(f"{self.url}/healthz", timeout=LIMIT).json()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A number of /metrics, without the prefix "whocalls_" and a counter's "_total"."""
+        wanted = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        page = httpx.get(f"{self.url}/metrics", timeout=LIMIT).text
+        found = re.search(rf"^whocalls_{name}(?:_total)?(?:{{{wanted or '.*'}}})? (\S+)$", page, re.MULTILINE)
+        assert found, f"no {name} {labels} in\n{page}"
+        return float(found[1])
 
     def listen(self) -> "Events":
         """Listens to SSE and WebSocket at once."""

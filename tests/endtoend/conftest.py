@@ -29,6 +29,14 @@ lookup = "{lookup}"
 """
 
 
+def add_dialplan(lab, text: str) -> None:
+    """Adds to the dialplan of the lab, once; it stays there for the other tests."""
+    file = lab.asterisk.home / "etc" / "extensions.conf"
+    if text not in file.read_text():
+        file.write_text(file.read_text() + text)
+        lab.asterisk.cli("dialplan reload")
+
+
 def make_product(lab, folder: Path, *, lookup: str = "agi", database: str | None = None) -> Product:
     """A product with subscribers and operators that serves the lab's Asterisk; not started."""
     made = Product(folder, pbx=pbx_section(lab, lookup=lookup), agi_port=lab.ports.agi, database=database)
@@ -43,9 +51,9 @@ def make_product(lab, folder: Path, *, lookup: str = "agi", database: str | None
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serving(lab_for_all_tests, tmp_path_factory):
-    """A product that runs for all tests which do not harm it."""
+    """A product that runs for all tests of a file which do not harm it."""
     made = make_product(lab_for_all_tests, tmp_path_factory.mktemp("product"))
     made.start()
     yield made
