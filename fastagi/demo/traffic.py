@@ -49,7 +49,7 @@ class Traffic:
         self._called = called
         self._phones = phones
         self._chance = random.Random(seed)  # noqa: S311 (no secret)
-        self._talking: set[str] = set()
+        self._taken: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: asyncio.Task[None] | None = None
 
@@ -83,22 +83,24 @@ class Traffic:
         stranger = chance.random() < 0.15
         caller = chance.choice(STRANGERS if stranger else self._callers)
         call = await self._pbx.incoming(caller, chance.choice(self._called))
-        free = [phone for phone in self._phones if phone not in self._talking] or list(self._phones)
+        free = [phone for phone in self._phones if phone not in self._taken] or list(self._phones)
         phones = free if way in ("group", "queue") else free[:1]
         if way == "queue":
             call.queue("support")
         call.ring(phones)
-        await asyncio.sleep(chance.uniform(*RINGS) * hurry)
         if way in ("no answer", "busy", "abandoned"):
+            await asyncio.sleep(chance.uniform(*RINGS) * hurry)
             {"no answer": call.no_answer, "busy": call.busy, "abandoned": call.abandon}[way]()
-            return
-        await self._talk(call, chance.choice(phones), hurry)
+        else:
+            await self._talk(call, chance.choice(phones), hurry)
 
     async def _talk(self, call: IncomingCall, phone: str, hurry: float) -> None:
-        call.answer(phone)
-        self._talking.add(phone)
+        """Lets one phone answer; it takes no other call from the first ring on."""
+        self._taken.add(phone)
         try:
+            await asyncio.sleep(self._chance.uniform(*RINGS) * hurry)
+            call.answer(phone)
             await asyncio.sleep(self._chance.uniform(*TALKS) * hurry)
         finally:
-            self._talking.discard(phone)
+            self._taken.discard(phone)
         call.hang_up(by_operator=self._chance.random() < 0.5)
