@@ -7,9 +7,11 @@ when all goes well, and the limits of time are kept by one sweep over all connec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import SHUT_WR
 from typing import Any, Final
 from typing import Protocol as TypingProtocol
 
@@ -109,6 +111,7 @@ class AgiProtocol(Protocol):
         self._host = host
         self._port = port
         self._was_asked = False
+        self._write_some: Callable[[bytes], int | Exception] | None = None
 
     @property
     def peer(self) -> str:
@@ -120,6 +123,7 @@ class AgiProtocol(Protocol):
     def connectionMade(self) -> None:
         # An environment has 700 bytes; 64 KiB, the default, would be allocated anew for every read.
         self.transport.bufferSize = 8192
+        self._write_some = getattr(self.transport, "writeSomeData", None)
 
     def dataReceived(self, data: bytes) -> None:
         for event in self.session.receive(data):
@@ -173,11 +177,26 @@ class AgiProtocol(Protocol):
         self._answer(variables_for(LookupStatus.ERROR))
 
     def _send(self, command: bytes) -> None:
-        if command:
-            self.transport.write(command)
-        if self.session.is_last:
-            # Asterisk sees the end at once and goes on in the dialplan: no round trip more for the caller.
+        """Writes a command; after the last one Asterisk sees our end at once and goes on in the dialplan, which
+        saves the caller a round trip."""
+        if command and self._wrote_at_once(command):
+            if self.session.is_last:
+                with suppress(OSError):  # gone already: connectionLost will tell
+                    self.transport.getHandle().shutdown(SHUT_WR)
+        elif self.session.is_last:
             self.transport.loseWriteConnection()
+
+    def _wrote_at_once(self, command: bytes) -> bool:
+        """Gives the command to the socket in this turn of the loop, and what it does not take to Twisted.
+
+        To wait for the next turn, as Twisted's own write does, would cost a tenth of the call. Nothing can be
+        pending before it: each command waits for the reply to the one before.
+        """
+        written = self._write_some(command) if self._write_some else 0
+        rest = command[written:] if isinstance(written, int) else command
+        if rest:
+            self.transport.write(rest)
+        return not rest
 
     def _refused(self, event: Refused, kind: str) -> None:
         self.factory.refused(

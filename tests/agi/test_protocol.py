@@ -51,6 +51,26 @@ class Transport(StringTransport):
             self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
+class DirectTransport(Transport):
+    """The same, with a socket that takes some bytes at once, as TCP does."""
+
+    takes: int | Exception = 65536
+
+    def writeSomeData(self, data: bytes) -> int | Exception:
+        if isinstance(self.takes, Exception):
+            return self.takes
+        self.io.write(data[: self.takes])
+        return min(self.takes, len(data))
+
+    def getHandle(self) -> "DirectTransport":
+        return self
+
+    def shutdown(self, how: int) -> None:
+        if not self.connected:
+            raise OSError("not connected")
+        self.half_closed = True
+
+
 class AgiCase(SynchronousTestCase):
     """A factory with a recorder behind it."""
 
@@ -58,7 +78,7 @@ class AgiCase(SynchronousTestCase):
         self.clock = Clock()
         self.asked: list[tuple[Request, str]] = []
         self.refusals: list[Refusal] = []
-        self.answer: Any = succeed(PAIRS)
+        self.answer: Any = PAIRS
         self.factory = self.make()
         self.factory.startFactory()
         self.addCleanup(self._leave)
@@ -70,16 +90,18 @@ class AgiCase(SynchronousTestCase):
 
     def _ask(self, request: Request, peer: str) -> "Deferred[Sequence[tuple[str, str]]]":
         self.asked.append((request, peer))
-        return self.answer
+        return self.answer if isinstance(self.answer, Deferred) else succeed(self.answer)
 
     def _leave(self) -> None:
         self.factory.stopFactory()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def connect(self, address: Any = None, factory: AgiFactory | None = None) -> Transport:
+    def connect(
+        self, address: Any = None, factory: AgiFactory | None = None, kind: type[Transport] = DirectTransport
+    ) -> Transport:
         protocol = (factory or self.factory).buildProtocol(address or IPv4Address("TCP", "127.0.0.1", 40001))
         assert protocol is not None
-        transport = Transport(protocol)
+        transport = kind(protocol)
         protocol.makeConnection(transport)
         return transport
 
@@ -119,7 +141,7 @@ class TalkingTests(AgiCase):
         self.assertEqual(transport.value(), COMMAND)
 
     def test_a_long_answer_is_half_closed_only_after_the_last_command(self) -> None:
-        self.answer = succeed([("A", "x" * 8000), ("B", "y" * 8000), ("LOOKUP_STATUS", "FOUND")])
+        self.answer = [("A", "x" * 8000), ("B", "y" * 8000), ("LOOKUP_STATUS", "FOUND")]
         transport = self.connect()
         transport.protocol.dataReceived(environment())
         self.assertEqual(transport.value().count(b"\n"), 1)
@@ -131,7 +153,7 @@ class TalkingTests(AgiCase):
         self.assertEqual(self.factory.counters.answered, 1)
 
     def test_nothing_to_set_only_ends(self) -> None:
-        self.answer = succeed([])
+        self.answer = []
         transport = self.connect()
         transport.protocol.dataReceived(environment())
         self.assertEqual(transport.value(), b"")
@@ -190,7 +212,7 @@ class TalkingTests(AgiCase):
         self.assertEqual(len(logs), 1)
 
     def test_variables_that_no_wire_can_carry_are_answered_with_error(self) -> None:
-        self.answer = succeed([("NO NAME", "x")])
+        self.answer = [("NO NAME", "x")]
         with capture_logs() as logs:
             transport = self.connect()
             transport.protocol.dataReceived(environment())
@@ -202,6 +224,38 @@ class TalkingTests(AgiCase):
         transport.protocol.dataReceived(environment().replace(b"agi_dnid", b"agi_new: 1\nagi_dnid"))
         self.assertEqual(transport.value(), COMMAND)
         self.assertEqual(self.factory.counters.unknown_keys, 1)
+
+
+class WritingTests(AgiCase):
+    """However much the socket takes at once, Asterisk gets the command once and whole."""
+
+    def say(self, kind: type[Transport], takes: int | Exception = 65536) -> Transport:
+        transport = self.connect(kind=kind)
+        transport.takes = takes
+        transport.protocol.dataReceived(environment())
+        return transport
+
+    def test_a_transport_that_knows_only_write(self) -> None:
+        transport = self.say(Transport)
+        self.assertEqual((transport.value(), transport.half_closed), (COMMAND, True))
+
+    def test_a_socket_that_takes_all_a_part_or_nothing(self) -> None:
+        for takes in (65536, len(COMMAND), len(COMMAND) - 1, 1, 0):
+            transport = self.say(DirectTransport, takes)
+            self.assertEqual((transport.value(), transport.half_closed), (COMMAND, True))
+
+    def test_a_socket_that_is_broken(self) -> None:
+        """Twisted's own write finds out and says so."""
+        transport = self.say(DirectTransport, ConnectionDone())
+        self.assertEqual(transport.value(), COMMAND)
+
+    def test_a_peer_who_is_gone_before_the_half_close(self) -> None:
+        self.answer = Deferred()
+        transport = self.connect()
+        transport.protocol.dataReceived(environment())
+        transport.connected = False
+        self.answer.callback(PAIRS)
+        self.assertFalse(transport.half_closed)
 
 
 class HostileTests(AgiCase):
@@ -303,7 +357,7 @@ class LimitTests(AgiCase):
         self.answer = Deferred()
         waiting = self.connect()
         waiting.protocol.dataReceived(environment())
-        self.answer = succeed(PAIRS)
+        self.answer = PAIRS
         unconfirmed = self.connect()
         unconfirmed.protocol.dataReceived(environment())
         self.clock.pump([0.25] * 39)

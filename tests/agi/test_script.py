@@ -16,6 +16,8 @@ import pytest
 from fastagi.agi.session import Asked, Event, Next, Refused, Session
 from tests.agi.conversations import environment
 
+pytestmark = pytest.mark.slow
+
 ANSWER = [("CALLERID(name)", 'Иванов "И", \\'), ("LOOKUP_STATUS", "FOUND")]
 COMMAND = 'EXEC MSet "CALLERID(name)=Иванов \\\\\\"И\\\\\\"\\\\, \\\\\\\\,LOOKUP_STATUS=FOUND"\n'
 LINKEDID = "1795423013.170"
