@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastagi.agi.requests import Facts
 from fastagi.agi.session import Asked, Denied, Done, Ended, Event, HungUp, Next, Refused, Session, State
 from fastagi.errors import LocalProtocolError
-from tests.agi.conversations import Dialogue, environment, recorded
+from tests.agi.conversations import KEYS, Dialogue, environment, recorded
 from tests.doubles import feed_three_ways
 
 KNOWN = Facts(pbx="main", uniqueid="1795423013.178")
@@ -222,3 +224,40 @@ def test_a_limit_of_time_ends_it_with_what_is_known() -> None:
     session.receive(environment().split(b"agi_version")[0])
     assert session.refuse("too slow") == Refused("too slow", KNOWN)
     assert list(session.receive(environment())) == []
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> bytes:
+    """An environment, and perhaps replies, with pieces put in, left out or doubled anywhere."""
+    data = environment() + draw(st.sampled_from([b"", b"HANGUP\n", b"200 result=0\n"]))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        end = draw(st.integers(at, min(len(data), at + 40)))
+        piece = draw(st.sampled_from([b"", b"\n", b"\n\n", b"agi_", b"\0", b"\xff", b": ", data[at:end] * 2]))
+        data = data[:at] + piece + data[end:]
+    return data
+
+
+@given(st.one_of(mutilated(), st.binary(max_size=200)), st.integers(1, 60))
+def test_nothing_that_a_peer_sends_raises(data: bytes, size: int) -> None:
+    session = Session()
+    for at in range(0, len(data), size):
+        closed = session.state is State.CLOSED
+        events = session.receive(data[at : at + size])
+        assert not (closed and events)
+        if any(isinstance(event, Asked) for event in events) and session.state is State.ASKED:
+            assert session.answer(PAIRS) == COMMAND
+    session.end_of_stream()
+    assert session.state is State.CLOSED
+
+
+@given(mutilated())
+def test_no_other_call_can_be_named(data: bytes) -> None:
+    """However an environment is mutilated, a request that is believed has all keys in Asterisk's order."""
+    if any(isinstance(event, Asked) for event in Session().receive(data)):
+        lines = data.split(b"\n\n")[0].split(b"\n")
+        sent = [line.partition(b": ")[0].decode("utf-8", "replace") for line in lines]
+        optional = "agi_network_script"  # a URL without a path has none
+        wanted = [key for key in KEYS if key != optional]
+        assert [key for key in sent if key in KEYS and key != optional] == wanted
+        assert sent.count(optional) <= 1
