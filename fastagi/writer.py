@@ -192,7 +192,9 @@ class Writer:
             for change in batch:
                 log.critical("neither journal nor spool took a change", change=repr(change), error=str(error))
         self.spooled += len(batch)
-        self._send([event for change in batch if (event := self._guess(change))])
+        for change in batch:  # one by one: what a change does depends on the ones before it
+            if (event := self._guess(change)) is not None:
+                self._send([event])
 
     async def _bring_back(self) -> None:
         """Replays the spool while new changes still go behind it; away ends only when it is empty."""

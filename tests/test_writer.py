@@ -109,6 +109,19 @@ def test_a_journal_that_is_away_costs_no_change_and_no_live_event():
     run(test)
 
 
+def test_live_events_of_one_batch_build_on_each_other():
+    async def test(bench: Bench) -> None:
+        bench.journal.failure = "connection refused"
+        bench.writer.put(looked_up())
+        bench.writer.put(ended())
+        bench.writer.start()
+        await bench.until(lambda: len(bench.bus.messages) == 2)
+        story = [(event.type, event.call.version) for event in bench.published()]
+        assert story == [(EventType.STARTED, 1), (EventType.ENDED, 2)]
+
+    run(test)
+
+
 def test_what_an_earlier_run_left_in_the_spool_is_written_first():
     async def test(bench: Bench) -> None:
         bench.spool.append([looked_up()])
