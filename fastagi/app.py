@@ -24,7 +24,7 @@ from fastagi.agi.variables import check_extra
 from fastagi.ami.service import AmiService
 from fastagi.ami.sign_in import Account
 from fastagi.ami.tracker import Tracker
-from fastagi.bridge import as_deferred, as_future
+from fastagi.bridge import as_future, now_or_deferred
 from fastagi.config import Config, PbxConfig
 from fastagi.errors import ConfigError, DatabaseUnavailable
 from fastagi.following import Following
@@ -140,7 +140,7 @@ class CallSide:
         for pbx in config.pbx:
             pbxs[pbx.name] = self._follow(pbx, reactor) if pbx.username else Pbx(name=pbx.name)
         factory = AgiFactory(
-            lambda request, peer: as_deferred(core.pipeline.ask(request, peer)),
+            lambda request, peer: now_or_deferred(core.pipeline.ask(request, peer)),
             clock=reactor,
             allow=config.agi.allow,
             max_connections=config.agi.max_connections,

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from fastagi.eager import Done, first_step
 
-__all__ = ["as_deferred", "as_future", "eager"]
+__all__ = ["as_deferred", "as_future", "eager", "now_or_deferred"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,16 @@ def eager(coroutine: Coroutine[Any, Any, T]) -> Done[T] | asyncio.Task[T]:
     return task
 
 
+def now_or_deferred(coroutine: Coroutine[Any, Any, T]) -> T | Deferred[T]:
+    """Runs a coroutine and returns its result where it did not have to wait, else a Deferred of it.
+
+    Raises:
+        Whatever the coroutine raises in its first step.
+    """
+    step = eager(coroutine)
+    return step.value if isinstance(step, Done) else _deferred(step)
+
+
 def as_deferred(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
     """Runs a coroutine for Twisted.
 
@@ -64,9 +74,11 @@ def as_deferred(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
         return defer.fail(defer.CancelledError())
     except Exception as error:
         return defer.fail(error)
-    if isinstance(step, Done):
-        return defer.succeed(step.value)
-    task = step
+    return defer.succeed(step.value) if isinstance(step, Done) else _deferred(step)
+
+
+def _deferred(task: asyncio.Task[T]) -> Deferred[T]:
+    """Returns a Deferred that fires as the task ends."""
 
     def cancel(_: Deferred[T]) -> None:
         task.cancel()

@@ -8,10 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 __all__ = ["install", "run"]
+
+GC_THRESHOLD = (10_000, 20, 20)
+SWITCH_INTERVAL = 0.0005
+"""Seconds a busy database thread may keep the interpreter from the loop; Python's own 5 ms is our whole limit."""
 
 
 def install() -> asyncio.AbstractEventLoop:
@@ -24,6 +29,7 @@ def install() -> asyncio.AbstractEventLoop:
 
         loop.close()
         loop = uvloop.new_event_loop()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     return loop
@@ -46,8 +52,10 @@ def run(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]
     async def begin() -> None:
         try:
             await start()
-            # What lives now lives as long as the process: the garbage collector need not look at it again.
+            # What lives now lives as long as the process: the garbage collector need not look at it again,
+            # and need not look after every 700 objects of a service that makes thousands per call.
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
         except Exception as error:
             failures.append(error)
             reactor.stop()

@@ -50,6 +50,8 @@ LEVELS = {
     "fastagi.bus": 4,
     "fastagi.agi.protocol": 4,
     "fastagi.agi.service": 4,
+    "fastagi.agi.transport": 4,
+    "fastagi.agi.readiness": 4,
     "fastagi.ami.waiting": 4,
     "fastagi.ami.protocol": 4,
     "fastagi.ami.sign_in": 4,

@@ -7,11 +7,9 @@ when all goes well, and the limits of time are kept by one sweep over all connec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from socket import SHUT_WR
 from typing import Any, Final
 from typing import Protocol as TypingProtocol
 
@@ -42,7 +40,7 @@ __all__ = ["AgiFactory", "AgiProtocol", "Ask", "Counters", "Refusal"]
 
 Network = IPv4Network | IPv6Network
 Pairs = Sequence[tuple[str, str]]
-Ask = Callable[[Request, str], "Deferred[Pairs]"]
+Ask = Callable[[Request, str], "Pairs | Deferred[Pairs]"]
 
 
 class Seconds(TypingProtocol):
@@ -111,7 +109,7 @@ class AgiProtocol(Protocol):
         self._host = host
         self._port = port
         self._was_asked = False
-        self._write_some: Callable[[bytes], int | Exception] | None = None
+        self._say: Callable[..., None] | None = None
 
     @property
     def peer(self) -> str:
@@ -120,10 +118,13 @@ class AgiProtocol(Protocol):
             return self._host
         return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
+    @property
+    def finished(self) -> bool:
+        """Whether Asterisk has confirmed the last command."""
+        return self.session.state is State.DONE
+
     def connectionMade(self) -> None:
-        # An environment has 700 bytes; 64 KiB, the default, would be allocated anew for every read.
-        self.transport.bufferSize = 8192
-        self._write_some = getattr(self.transport, "writeSomeData", None)
+        self._say = getattr(self.transport, "say", None)
 
     def dataReceived(self, data: bytes) -> None:
         for event in self.session.receive(data):
@@ -162,10 +163,13 @@ class AgiProtocol(Protocol):
         self.factory.counters.requests += 1
         self.factory.counters.unknown_keys += request.unknown_keys
         try:
-            answering = self.factory.ask(request, self._host)
+            answer = self.factory.ask(request, self._host)
         except Exception:  # whatever it is, the caller must not pay for it
-            answering = fail()
-        answering.addCallback(self._answer).addErrback(self._ask_failed)
+            answer = fail()
+        if isinstance(answer, Deferred):
+            answer.addCallback(self._answer).addErrback(self._ask_failed)
+        else:
+            self._answer(answer)
 
     def _answer(self, pairs: Pairs) -> None:
         if self.session.state is State.ASKED:  # else nobody waits for it any more
@@ -179,24 +183,13 @@ class AgiProtocol(Protocol):
     def _send(self, command: bytes) -> None:
         """Writes a command; after the last one Asterisk sees our end at once and goes on in the dialplan, which
         saves the caller a round trip."""
-        if command and self._wrote_at_once(command):
-            if self.session.is_last:
-                with suppress(OSError):  # gone already: connectionLost will tell
-                    self.transport.getHandle().shutdown(SHUT_WR)
-        elif self.session.is_last:
+        if self._say is not None:
+            self._say(command, last=self.session.is_last)
+            return
+        if command:
+            self.transport.write(command)
+        if self.session.is_last:
             self.transport.loseWriteConnection()
-
-    def _wrote_at_once(self, command: bytes) -> bool:
-        """Gives the command to the socket in this turn of the loop, and what it does not take to Twisted.
-
-        To wait for the next turn, as Twisted's own write does, would cost a tenth of the call. Nothing can be
-        pending before it: each command waits for the reply to the one before.
-        """
-        written = self._write_some(command) if self._write_some else 0
-        rest = command[written:] if isinstance(written, int) else command
-        if rest:
-            self.transport.write(rest)
-        return not rest
 
     def _refused(self, event: Refused, kind: str) -> None:
         self.factory.refused(
@@ -211,8 +204,8 @@ class AgiFactory(Factory):
     """Makes an `AgiProtocol` for every connection that may be.
 
     Args:
-        ask: gets each request and the peer's address; its Deferred gives the variables to set. It keeps its own
-            deadline, is never cancelled, and is asked once per call.
+        ask: gets each request and the peer's address; returns the variables to set, or a Deferred of them where
+            it has to wait. It keeps its own deadline, is never cancelled, and is asked once per call.
         clock: gives the time.
         allow: networks that may ask; others are closed at once.
         max_connections: at the same time; more are closed at once.

@@ -13,6 +13,7 @@ and a control character becomes a blank, since a wrong encoding must not cost a 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -47,6 +48,18 @@ _TOO_LONG: Final = f"a line of over {MAX_LINE} bytes in the environment"
 _LENGTHS: Final = tuple(map(len, _KEYS))
 _LINE = re.compile(rb"agi_([a-z][a-z0-9_]*): (.*)\Z", re.DOTALL)
 _INTEGER = re.compile(rb"-?\d{1,20}\Z")
+_TOLD: Final = (
+    *("network_script", "channel", "language", "uniqueid", "callerid", "calleridname", "callingpres"),
+    *("dnid", "rdnis", "context", "extension"),
+)
+"""The keys a request is made of."""
+_FORMS: Final = {
+    "network": b"yes",
+    "uniqueid": rb"[^\n]+",
+    **dict.fromkeys(("callingpres", "callingani2", "callington", "callingtns"), rb"-?\d{1,20}"),
+    **dict.fromkeys(("priority", "threadid"), rb"-?\d{1,20}"),
+}
+"""What a value has to look like, where not anything will do."""
 _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 
@@ -100,6 +113,11 @@ class Environment:
         Raises:
             RemoteProtocolError: this is no environment, or somebody forged a part of it.
         """
+        if not self._bytes and len(data) <= MAX_LINE and (whole := _WHOLE.match(data)):
+            self._bytes = len(data)
+            self._known = data.split(b"\n", _END)[:_END]
+            *told, argument = whole.groups()
+            return _made(told, () if argument is None else (_text(argument),), 0)
         self._bytes += len(data)
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
@@ -176,25 +194,49 @@ class Environment:
         _check(uniqueid != b"", "agi_uniqueid is empty")
         for number in (callingpres, ani2, ton, tns, priority, threadid):
             _check(_INTEGER.match(number), "one of agi_calling…, agi_priority and agi_threadid is no number")
-        script, pbx = _url(url)
+        told = (url, channel, language, uniqueid, callerid, calleridname, callingpres)
         args = tuple(map(_text, self._args))
-        return Request(
-            script=script,
-            pbx=pbx,
-            channel=_text(channel),
-            uniqueid=_text(uniqueid),
-            linkedid=(args[0] if args else None) or None,
-            callerid=_known(callerid),
-            calleridname=_known(calleridname),
-            callingpres=int(callingpres),
-            dnid=_known(dnid),
-            rdnis=_known(rdnis),
-            context=_text(context),
-            extension=_text(extension),
-            language=_text(language),
-            args=args,
-            unknown_keys=self._unknown,
-        )
+        return _made((*told, dnid, rdnis, context, extension), args, self._unknown)
+
+
+def _whole_environment() -> re.Pattern[bytes]:
+    """One expression for the usual case: every known key in its place, at most one argument, all in one read.
+
+    It accepts nothing that line by line would be refused, and what it does not accept is read line by line.
+    """
+    lines = []
+    for name in _NAMES:
+        form = _FORMS.get(name, rb"[^\n]*")
+        lines.append(b"agi_%s: %s\n" % (name.encode(), b"(%s)" % form if name in _TOLD else form))
+    return re.compile(b"".join(lines) + rb"(?:agi_arg_1: ([^\n]*)\n)?\n\Z")
+
+
+_WHOLE: Final = _whole_environment()
+
+
+def _made(told: Sequence[bytes], args: tuple[str, ...], unknown_keys: int) -> Request:
+    """Makes the request of the values of `_TOLD`."""
+    url, channel, language, uniqueid, callerid, calleridname, callingpres, dnid, rdnis, context, extension = (
+        told
+    )
+    script, pbx = _url(url)
+    return Request(
+        script=script,
+        pbx=pbx,
+        channel=_text(channel),
+        uniqueid=_text(uniqueid),
+        linkedid=(args[0] if args else None) or None,
+        callerid=_known(callerid),
+        calleridname=_known(calleridname),
+        callingpres=int(callingpres),
+        dnid=_known(dnid),
+        rdnis=_known(rdnis),
+        context=_text(context),
+        extension=_text(extension),
+        language=_text(language),
+        args=args,
+        unknown_keys=unknown_keys,
+    )
 
 
 def _check(holds: object, otherwise: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -9,9 +10,12 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
 from fastagi.agi.protocol import AgiFactory
+from fastagi.agi.readiness import make_readiness
+from fastagi.agi.transport import AgiTransport
 from fastagi.errors import ConfigError
 from fastagi.interfaces import Health
 
@@ -42,6 +46,7 @@ class AgiService(Service):
         self._reactor = reactor
         self._source = source
         self._port: Any = None
+        self._readiness = make_readiness()
 
     @property
     def factory(self) -> AgiFactory:
@@ -90,6 +95,9 @@ class AgiService(Service):
         while self._factory.open_connections and self._reactor.seconds() < end:
             await deferLater(self._reactor, 0.05)
         self._factory.close_all()
+        while self._factory.open_connections:
+            await deferLater(self._reactor, 0)
+        self._readiness.close()
 
     def health(self) -> Health:
         """Says whether it listens, and what it saw."""
@@ -109,6 +117,8 @@ class AgiService(Service):
         return endpoint.listen(self._factory)
 
     def _listens(self, port: Any) -> None:
+        if isinstance(port, Port):
+            port.transport = partial(AgiTransport, self._readiness)  # type: ignore[assignment]
         self._port = port
 
     def _cannot_listen(self, failure: Failure) -> None:

@@ -49,6 +49,10 @@ def import_(
         say(f"  line {line}: {escape(reason)}")
     if report.rejected_total > SHOWN:
         say(f"  … and {report.rejected_total - SHOWN} more")
+    for line, remark in report.remarks[:SHOWN]:
+        say(f"  line {line}: {escape(remark)}")
+    if report.remarks_total > SHOWN:
+        say(f"  … and {report.remarks_total - SHOWN} more")
     if report.rejected_total:
         raise typer.Exit(1)
 

@@ -52,23 +52,11 @@ class Transport(StringTransport):
 
 
 class DirectTransport(Transport):
-    """The same, with a socket that takes some bytes at once, as TCP does."""
+    """The same, with what our own transport adds: it says a command, and its end with the last one."""
 
-    takes: int | Exception = 65536
-
-    def writeSomeData(self, data: bytes) -> int | Exception:
-        if isinstance(self.takes, Exception):
-            return self.takes
-        self.io.write(data[: self.takes])
-        return min(self.takes, len(data))
-
-    def getHandle(self) -> "DirectTransport":
-        return self
-
-    def shutdown(self, how: int) -> None:
-        if not self.connected:
-            raise OSError("not connected")
-        self.half_closed = True
+    def say(self, data: bytes, *, last: bool) -> None:
+        self.io.write(data)
+        self.half_closed = self.half_closed or last
 
 
 class AgiCase(SynchronousTestCase):
@@ -227,35 +215,19 @@ class TalkingTests(AgiCase):
 
 
 class WritingTests(AgiCase):
-    """However much the socket takes at once, Asterisk gets the command once and whole."""
+    """Whatever the transport, Asterisk gets the command once and whole, and our end behind it."""
 
-    def say(self, kind: type[Transport], takes: int | Exception = 65536) -> Transport:
-        transport = self.connect(kind=kind)
-        transport.takes = takes
-        transport.protocol.dataReceived(environment())
-        return transport
-
-    def test_a_transport_that_knows_only_write(self) -> None:
-        transport = self.say(Transport)
-        self.assertEqual((transport.value(), transport.half_closed), (COMMAND, True))
-
-    def test_a_socket_that_takes_all_a_part_or_nothing(self) -> None:
-        for takes in (65536, len(COMMAND), len(COMMAND) - 1, 1, 0):
-            transport = self.say(DirectTransport, takes)
+    def test_a_transport_that_says_and_one_that_knows_only_write(self) -> None:
+        for kind in (DirectTransport, Transport):
+            transport = self.connect(kind=kind)
+            transport.protocol.dataReceived(environment())
             self.assertEqual((transport.value(), transport.half_closed), (COMMAND, True))
 
-    def test_a_socket_that_is_broken(self) -> None:
-        """Twisted's own write finds out and says so."""
-        transport = self.say(DirectTransport, ConnectionDone())
-        self.assertEqual(transport.value(), COMMAND)
-
-    def test_a_peer_who_is_gone_before_the_half_close(self) -> None:
-        self.answer = Deferred()
-        transport = self.connect()
+    def test_an_answer_that_needs_no_waiting_is_no_deferred(self) -> None:
+        factory = AgiFactory(lambda request, peer: PAIRS, clock=self.clock, allow=[ip_network("127.0.0.0/8")])
+        transport = self.connect(factory=factory)
         transport.protocol.dataReceived(environment())
-        transport.connected = False
-        self.answer.callback(PAIRS)
-        self.assertFalse(transport.half_closed)
+        self.assertEqual(transport.value(), COMMAND)
 
 
 class HostileTests(AgiCase):

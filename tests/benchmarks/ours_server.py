@@ -22,7 +22,7 @@ def main() -> None:
 
     from fastagi.agi.protocol import AgiFactory
     from fastagi.agi.service import AgiService
-    from fastagi.bridge import as_deferred
+    from fastagi.bridge import now_or_deferred
     from fastagi.config import Config
     from fastagi.parts import make_database, make_directories, make_lookup, make_numbers
     from fastagi.pipeline import Pbx, Pipeline
@@ -43,7 +43,9 @@ def main() -> None:
         prefix="",
     )
     factory = AgiFactory(
-        lambda request, peer: as_deferred(pipeline.ask(request, peer)), clock=reactor, allow=config.agi.allow
+        lambda request, peer: now_or_deferred(pipeline.ask(request, peer)),
+        clock=reactor,
+        allow=config.agi.allow,
     )
     service = AgiService(config.agi.listen, factory, reactor)
 
