@@ -4,6 +4,7 @@ Used by the end-to-end tests. Every server listens on a free port of 127.0.0.1 a
 """
 
 import contextlib
+import copy
 import json
 import os
 import re
@@ -47,6 +48,7 @@ class Product:
     Args:
         folder: for configuration, database, spool and log.
         agi_port: where Asterisk asks; None takes a free one.
+        bus: URL of the bus; None takes the one inside the process.
         pbx: TOML text of the [[pbx]] sections.
         more: more TOML text.
         database: URL; None takes SQLite in the folder.
@@ -59,14 +61,17 @@ class Product:
         pbx: str = "",
         more: str = "",
         database: str | None = None,
+        bus: str | None = None,
         agi_port: int | None = None,
     ) -> None:
         self.folder = folder
+        self.role = "all"
         self.agi_port, self.push_port = agi_port or free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.push_port}"
         self.config = folder / "whocalls.toml"
         self.log = folder / "serve.log"
         self.process: subprocess.Popen | None = None
+        self._log_begins = 0
         self._token: str | None = None
         self.config.write_text(
             f"""
@@ -77,6 +82,8 @@ listen = "127.0.0.1:{self.push_port}"
 [database]
 url = "{database or f"sqlite:///{folder / 'whocalls.db'}"}"
 spool = "{folder / "spool"}"
+[bus]
+url = "{bus or "memory://"}"
 {more}
 {pbx}
 """,
@@ -107,11 +114,19 @@ spool = "{folder / "spool"}"
 
     # -- the process --------------------------------------------------------------------------------------
 
+    def half(self, role: str) -> "Product":
+        """The same product as far as one role goes, "calls" or "push": a process and a log of its own."""
+        other = copy.copy(self)
+        other.role, other.process = role, None
+        other.log = self.folder / f"serve-{role}.log"
+        return other
+
     def start(self, *, healthy: bool = True) -> "Product":
         """Starts it and waits until it answers (and, where asked, says that every part is well)."""
         log = self.log.open("ab")
+        self._log_begins = log.tell()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastagi", "serve", "--config", str(self.config)],
+            [sys.executable, "-m", "fastagi", "serve", "--role", self.role, "--config", str(self.config)],
             stdout=log,
             stderr=log,
             env=self._environment(),
@@ -123,6 +138,9 @@ spool = "{folder / "spool"}"
     def _answers(self, healthy: bool) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"whocalls ended with {self.process.returncode}\n{self.tail()}")
+        if self.role == "calls":  # it has no HTTP port
+            said = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
+            return "whocalls is ready" in said and (not healthy or "AMI connected" in said)
         with contextlib.suppress(httpx.HTTPError):
             answer = httpx.get(f"{self.url}/healthz", timeout=5)
             return answer.status_code == 200 or (not healthy and answer.status_code == 503)
@@ -205,13 +223,20 @@ spool = "{folder / "spool"}"
 
 
 class Events:
-    """Events over SSE and over WebSocket, collected by two threads."""
+    """Events over SSE and over WebSocket, collected by two threads.
+
+    Attributes:
+        sse: the events that came over SSE, as they came; `websocket` likewise.
+        arrived: when each came over SSE (seconds since the epoch), by its seq.
+        resets: how often SSE said that everything is to be read again.
+    """
 
     def __init__(self, product: Product) -> None:
         self.product = product
         self.sse: list[dict] = []
         self.websocket: list[dict] = []
-        self.arrived: dict[int, float] = {}
+        self.arrived: dict[int | None, float] = {}
+        self.resets = 0
         self._open = threading.Barrier(3)
         self._websocket = None
         self._client = httpx.Client(timeout=httpx.Timeout(LIMIT, read=None), headers=product.headers)
@@ -232,6 +257,7 @@ class Events:
             for line in answer.iter_lines():
                 if line.startswith("data:") and line[5:].strip().startswith("{"):
                     event = json.loads(line[5:])
+                    self.resets += event["type"] == "reset"
                     if "call" in event:
                         self.arrived[event["seq"]] = time.time()
                         self.sse.append(event)

@@ -13,13 +13,14 @@ SUBSCRIBERS = Path(__file__).parent / "subscribers.csv"
 OPERATORS = {"101": ("olena", "Olena"), "102": ("ivan", "Ivan"), "103": ("grace", "Grace")}
 
 
-def pbx_section(lab, *, lookup: str = "agi") -> str:
+def pbx_section(lab, *, lookup: str = "agi", ami_port: int | None = None) -> str:
+    """The lab's Asterisk in TOML; `ami_port` is another way to its manager interface."""
     username, secret = lab.asterisk.manager_account
     return f"""
 [[pbx]]
 name = "main"
 host = "127.0.0.1"
-port = {lab.ports.ami}
+port = {ami_port or lab.ports.ami}
 username = "{username}"
 secret = "{secret}"
 trunk_contexts = ["from-trunk", "from-trunk-ami"]
@@ -37,9 +38,19 @@ def add_dialplan(lab, text: str) -> None:
         lab.asterisk.cli("dialplan reload")
 
 
-def make_product(lab, folder: Path, *, lookup: str = "agi", database: str | None = None) -> Product:
+def make_product(
+    lab,
+    folder: Path,
+    *,
+    lookup: str = "agi",
+    ami_port: int | None = None,
+    agi_port: int | None = None,
+    database: str | None = None,
+    bus: str | None = None,
+) -> Product:
     """A product with subscribers and operators that serves the lab's Asterisk; not started."""
-    made = Product(folder, pbx=pbx_section(lab, lookup=lookup), agi_port=lab.ports.agi, database=database)
+    section = pbx_section(lab, lookup=lookup, ami_port=ami_port)
+    made = Product(folder, pbx=section, agi_port=agi_port or lab.ports.agi, database=database, bus=bus)
     if database is not None:
         made.cli("db", "upgrade")
     made.cli("import", str(SUBSCRIBERS))

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from dialplan import SUBROUTINE, render
 from fastagi.agi.variables import NAMES
 from tests.lab.agi_process import AgiProcess
 from tests.lab.lab import Lab
+from tests.lab.rubbish import Rubbish
 from tests.lab.waiting import eventually
 
 pytestmark = pytest.mark.lab
@@ -149,38 +149,10 @@ def server(lab: Lab) -> Iterator[AgiProcess]:
 
 
 @pytest.fixture
-def rubbish(lab: Lab) -> Iterator["Rubbish"]:
+def rubbish(lab: Lab) -> Iterator[Rubbish]:
     other = Rubbish(lab.ports.agi)
     yield other
     other.stop()
-
-
-class Rubbish:
-    """Something else at the server's port, which says what it is told to and perhaps closes."""
-
-    def __init__(self, port: int) -> None:
-        self.says = b""
-        self.closes = False
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def stop(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone would not
-        self._listener.close()
-        for connection in self._open:
-            connection.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-                connection.sendall(self.says)
-            except OSError:
-                return
-            self._open.append(connection)
-            if self.closes:
-                connection.close()
 
 
 def test_it_is_the_products_own_subroutine(lab: Lab) -> None:
