@@ -9,8 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from fastagi.ami.tracker import EVENTS
 
+from fastagi.ami.tracker import EVENTS
 from fastagi.simulator.manager import SimulatedManager
 from fastagi.simulator.pbx import SimulatedPbx
 
