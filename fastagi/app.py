@@ -30,7 +30,7 @@ from fastagi.errors import ConfigError, DatabaseUnavailable
 from fastagi.following import Following
 from fastagi.interfaces import Health
 from fastagi.journal.own import SqlJournal
-from fastagi.journal.spool import FileSpool
+from fastagi.journal.spool import FileSpool, NoSpool
 from fastagi.looplag import LoopLag
 from fastagi.metrics import Metrics, Sample
 from fastagi.parts import (
@@ -44,7 +44,7 @@ from fastagi.parts import (
 )
 from fastagi.periodic import Periodic
 from fastagi.pipeline import Pbx, Pipeline
-from fastagi.samples import of_agi, of_ami, of_health, of_lookup, of_loop, of_push, of_writer
+from fastagi.samples import of_agi, of_ami, of_health, of_journal, of_lookup, of_loop, of_push, of_writer
 from fastagi.unobserved import EVERY, Unobserved
 from fastagi.writer import Writer
 from webhooks import console
@@ -59,8 +59,8 @@ __all__ = ["Application", "CallSide", "Core", "PushSide"]
 
 PRUNE_EVERY = 600.0
 """Seconds between two clean-ups of events older than a day."""
-REMEMBER_LIMIT = 5.0
-"""Seconds the start waits for the journal's open calls; calls must not wait longer for a database."""
+DATABASE_LIMIT = 2.0
+"""Seconds the start waits for the database, each time it needs it; calls must not wait longer for one."""
 
 log = structlog.get_logger("whocalls")
 
@@ -76,17 +76,20 @@ class Core:
     Args:
         config: the whole configuration.
         pbxs: every PBX of this process by name; the call side fills it.
+        calls: whether this process takes calls.
     """
 
-    def __init__(self, config: Config, pbxs: Mapping[str, Pbx]) -> None:
-        spool = make_spool_folder(config)
+    def __init__(self, config: Config, pbxs: Mapping[str, Pbx], *, calls: bool) -> None:
+        folder = make_spool_folder(config)
         self.database = make_database(config)
-        self.journal = SqlJournal(self.database, rejected=spool / "rejected.jsonl")
+        self.journal = SqlJournal(self.database, rejected=folder / "rejected.jsonl")
         self.accounts = SqlAccounts(self.database)
         self.bus = make_bus(config)
         self.numbers = make_numbers(config)
         self.lookup = make_lookup(config, self.numbers, make_directories(config, self.database))
-        self.writer = Writer(self.journal, self.bus, FileSpool(spool), now)
+        # The push side takes no calls; what waits in the folder is the call side's to bring back.
+        self.spool = FileSpool(folder) if calls else None
+        self.writer = Writer(self.journal, self.bus, self.spool or NoSpool(), now)
         self.pipeline = Pipeline(
             pbxs=pbxs,
             lookup=self.lookup,
@@ -115,6 +118,8 @@ class Core:
         await self.pipeline.stop()
         await self.lookup.close()
         await self.writer.stop()
+        if self.spool is not None:
+            self.spool.close()
         await self.bus.close()
         await self.accounts.close()
         await self.database.close()
@@ -169,21 +174,23 @@ class CallSide:
         )
 
     def _refused(self, refusal: Refusal) -> None:
-        self._core.pipeline.refused(refusal.facts.pbx, refusal.facts.uniqueid)
+        facts = refusal.facts
+        self._core.pipeline.refused(facts.pbx, facts.uniqueid, hostile=refusal.hostile)
 
     async def start(self) -> None:
         """Listens for Asterisk and follows it."""
         await as_future(self.agi.listen())
         self.agi.startService()
-        for name, following in self._followings.items():
-            try:
-                await asyncio.wait_for(following.remember(self._core.journal, name), REMEMBER_LIMIT)
-            except (DatabaseUnavailable, TimeoutError) as error:
-                log.warning(
-                    "open calls could not be read; they are settled later", pbx=name, error=str(error)
-                )
-            self.ami[name].startService()
+        await asyncio.gather(*map(self._start_following, self._followings))
         self._settling.start()
+
+    async def _start_following(self, name: str) -> None:
+        remembering = self._followings[name].remember(self._core.journal, name)
+        try:
+            await asyncio.wait_for(remembering, DATABASE_LIMIT)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.warning("open calls could not be read; they are settled later", pbx=name, error=str(error))
+        self.ami[name].startService()
 
     async def stop(self) -> None:
         """Takes no more calls, lets those in hand end."""
@@ -261,23 +268,31 @@ class Application:
         check_extra(config.agi.variables, config.agi.inherit)
         pbxs: dict[str, Pbx] = {}
         self._config = config
-        self.core = Core(config, pbxs)
+        self.core = Core(config, pbxs, calls=calls)
         self.calls = CallSide(config, reactor, self.core, pbxs) if calls else None
         self.metrics = Metrics(self._samples)
         self.push = PushSide(config, self.core, self) if push else None
 
     async def start(self) -> None:
         """Starts everything; calls first."""
-        try:
-            await asyncio.to_thread(make_ready, self._config)
-        except DatabaseUnavailable as error:
-            log.error("the database is away: calls are answered and spooled", error=str(error))
+        await self._make_ready()
         await self.core.start()
         if self.calls:
             await self.calls.start()
         if self.push:
             await self.push.start()
         log.info("whocalls is ready", **{name: part.detail for name, part in self.health().items()})
+
+    async def _make_ready(self) -> None:
+        """Upgrades an SQLite file, without which nothing works; looks at another database for a moment only."""
+        making = asyncio.to_thread(make_ready, self._config)
+        if self._config.database.url.startswith("sqlite"):
+            await making
+            return
+        try:
+            await asyncio.wait_for(making, DATABASE_LIMIT)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.error("the database is away: calls are answered and spooled", error=str(error))
 
     async def stop(self) -> None:
         """Stops in the reverse order."""
@@ -292,6 +307,7 @@ class Application:
         yield from of_loop(self.core.lag)
         yield from of_lookup(self.core.lookup)
         yield from of_writer(self.core.writer)
+        yield from of_journal(self.core.journal, self.core.pipeline)
         if self.calls:
             yield from of_agi(self.calls.agi)
             yield from of_ami(self.calls.ami, self.calls.trackers)

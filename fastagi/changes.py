@@ -135,9 +135,10 @@ def _looked_up(call: Call | None, change: LookedUp) -> tuple[Call, EventType] | 
     elif call.lookup is not None and change.lookup in _TELLS_NOTHING and not change.hostile:
         return None
     kind = EventType.STARTED if call.version == 0 else EventType.UPDATED
+    nameless = change.hostile or (change.lookup in _TELLS_NOTHING and not change.caller.raw)
     return call.with_(
         version=call.version + 1,
-        caller=Caller(raw=call.caller.raw) if change.hostile else change.caller,
+        caller=Caller(raw=call.caller.raw) if nameless else change.caller,
         lookup=change.lookup,
         subscriber=change.subscriber,
         candidates=change.candidates,

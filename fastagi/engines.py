@@ -124,12 +124,20 @@ def _engine(url: str, limit: float, *, busy: float = 0.0, **options: Any) -> Eng
             arguments = {"connect_timeout": seconds, "application_name": "whocalls"}
         case _:
             arguments = {
+                # The greeting of the server is read with the first; `_give_time` sets it for queries.
                 "connect_timeout": seconds,
-                "read_timeout": FENCE,
+                "read_timeout": seconds,
                 "write_timeout": FENCE,
                 "charset": "utf8mb4",
             }
-    return create_engine(_plain(url), connect_args=arguments, pool_timeout=limit, **options)
+    engine = create_engine(_plain(url), connect_args=arguments, pool_timeout=limit, **options)
+    if dialect_of(url) == "mysql":
+        event.listen(engine, "connect", _give_time)
+    return engine
+
+
+def _give_time(connection: Any, _record: object) -> None:
+    connection._read_timeout = FENCE
 
 
 def _plain(url: str) -> URL:

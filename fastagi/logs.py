@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
-__all__ = ["configure_logs"]
+__all__ = ["CarefulLogger", "configure_logs"]
 
 
 def configure_logs(*, quiet: bool = False) -> None:
@@ -27,9 +29,23 @@ def configure_logs(*, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: CarefulLogger(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class CarefulLogger:
+    """Prints lines, and loses one rather than fail: a full disk under the log must not stop a call."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def msg(self, message: str) -> None:
+        """Prints a line."""
+        with contextlib.suppress(OSError, ValueError):
+            print(message, file=self._file, flush=True)
+
+    log = debug = info = warn = warning = error = critical = fatal = exception = msg
 
 
 def _harmless(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from fastagi.bus.memory import MemoryBus
@@ -74,6 +75,8 @@ def make_spool_folder(config: Config) -> Path:
     folder = config.database.spool
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise ConfigError("configuration", "database.spool", f"{folder}: {error.strerror}") from None
     return folder

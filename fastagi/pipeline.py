@@ -114,18 +114,19 @@ class Pipeline:
             pbx=pbx.name,
             id=self._resolve(pbx, request.uniqueid, request.linkedid),
             trunk_name=request.calleridname,
-            called=request.dnid or request.extension,
+            called=request.dnid,
         )
         answer = await self._lookup.find(request.callerid or "", request.callingpres, journal)
         journal(answer)
         return self._variables(answer, answer.status)
 
-    def refused(self, pbx: str | None, uniqueid: str | None) -> None:
-        """Journals a call whose AGI session was closed as hostile: without a match, whatever it told before.
+    def refused(self, pbx: str | None, uniqueid: str | None, *, hostile: bool) -> None:
+        """Journals a call whose AGI session was closed by us.
 
         Args:
             pbx: as far as it could be believed, like the other.
             uniqueid: of the channel that asked.
+            hostile: somebody forged a part of it, so whatever it told before is void.
         """
         known = self._pbxs.get(pbx or self._only)
         if known is None or uniqueid is None:
@@ -137,7 +138,7 @@ class Pipeline:
                 at=self._clock(),
                 lookup=LookupStatus.ERROR,
                 caller=Caller(),
-                hostile=True,
+                hostile=hostile,
             )
         )
 

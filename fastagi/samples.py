@@ -8,14 +8,16 @@ from fastagi.agi.service import AgiService
 from fastagi.ami.service import AmiService
 from fastagi.ami.tracker import Tracker
 from fastagi.interfaces import Health
+from fastagi.journal.own import SqlJournal
 from fastagi.lookup import Lookup
 from fastagi.looplag import LoopLag
 from fastagi.metrics import Sample
+from fastagi.pipeline import Pipeline
 from fastagi.writer import Writer
 from webhooks.hub import Hub
 from webhooks.subscription import Subscription
 
-__all__ = ["of_agi", "of_ami", "of_health", "of_loop", "of_lookup", "of_push", "of_writer"]
+__all__ = ["of_agi", "of_ami", "of_health", "of_journal", "of_loop", "of_lookup", "of_push", "of_writer"]
 
 
 def of_health(parts: Mapping[str, Health]) -> Iterable[Sample]:
@@ -45,6 +47,13 @@ def of_writer(writer: Writer) -> Iterable[Sample]:
     yield "counter", "events_unpublished", "Events the bus could not take.", {}, writer.unpublished
 
 
+def of_journal(journal: SqlJournal, pipeline: Pipeline) -> Iterable[Sample]:
+    """What was not taken."""
+    text = "Changes that the database refused; they are in rejected.jsonl."
+    yield "counter", "changes_rejected", text, {}, journal.rejections
+    yield "counter", "agi_unknown_pbx", "AGI requests of a pbx not configured.", {}, pipeline.unknown_pbx
+
+
 def of_agi(agi: AgiService) -> Iterable[Sample]:
     """What the FastAGI server saw."""
     counters = agi.factory.counters
@@ -56,6 +65,7 @@ def of_agi(agi: AgiService) -> Iterable[Sample]:
         ("hung_up", counters.hung_up),
         ("denied", counters.denied),
         ("failed", counters.failed),
+        ("timed_out", counters.timeouts),
     ):
         yield "counter", "agi_sessions", "FastAGI sessions by what became of them.", {"what": name}, value
     for reason, value in counters.refused.items():
@@ -70,6 +80,7 @@ def of_ami(services: Mapping[str, AmiService], trackers: Mapping[str, Tracker]) 
         yield "counter", "ami_events", "AMI events handed on.", label, counters.events
         yield "counter", "ami_dropped", "AMI messages not believed.", label, counters.dropped
         yield "counter", "ami_reconnects", "AMI sign-ins after the first.", label, counters.reconnects
+        yield "counter", "ami_ignored", "AMI events about channels not known.", label, trackers[name].ignored
         yield "gauge", "calls_live", "Calls that go on.", label, trackers[name].calls
         yield "gauge", "channels_live", "Channels that live.", label, trackers[name].channels
 

@@ -20,7 +20,7 @@ EVERY = 15.0
 GRACE = timedelta(seconds=15)
 """A row younger than this is left: its channel may still be on its way to the tracker."""
 WITHOUT_AMI = timedelta(minutes=5)
-"""A call of a PBX without AMI is settled when it is this old."""
+"""A call of a PBX without AMI, or whose AMI is out of reach, is settled when it is this old."""
 
 
 class Unobserved:
@@ -57,8 +57,6 @@ class Unobserved:
         """
         if pbx.tracking is not None:
             self._pipeline.observed(pbx.name, pbx.tracking.expire(self._clock()))
-            if not pbx.followed():
-                return 0
         rows = await self._journal.open_calls(pbx.name)
         now = self._clock()
         gone = [_settled(call, now) for call in rows if _is_gone(pbx, call, now)]
@@ -67,9 +65,10 @@ class Unobserved:
 
 
 def _is_gone(pbx: Pbx, call: Call, now: datetime) -> bool:
-    if pbx.tracking is None:
-        return now - call.started_at > WITHOUT_AMI
-    return now - call.started_at > GRACE and not pbx.tracking.knows(call.id)
+    """Says so of a call that AMI does not show; should it turn up after all, its row becomes live again."""
+    if pbx.tracking is not None and pbx.tracking.knows(call.id):
+        return False
+    return now - call.started_at > (GRACE if pbx.followed() else WITHOUT_AMI)
 
 
 def _settled(call: Call, now: datetime) -> Observed:

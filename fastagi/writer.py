@@ -30,8 +30,14 @@ __all__ = ["Writer"]
 
 BATCH = 500
 """Most changes in one transaction."""
+QUEUE = 200_000
+"""Most changes that wait in memory: minutes of a busy centre, when neither database nor disk moves."""
 OUTBOX = 20_000
-"""Most encoded events that wait for the bus; older ones are dropped, the events table has them."""
+"""Most events that wait for the bus; older ones are dropped, the events table has them."""
+PUBLISHED_AT_ONCE = 100
+"""Events encoded in one turn of the loop, about 1.5 ms."""
+STUCK = 30.0
+"""Seconds; a change that has waited this long means that nothing is written any more."""
 RETRIES = (0.05, 0.3)
 """Seconds before the second and third try of a write that failed quickly."""
 QUICK = 1.0
@@ -58,7 +64,7 @@ class Writer:
         self._spool = spool
         self._clock = clock
         self._queue: deque[tuple[datetime, Change]] = deque()
-        self._outbox: deque[bytes] = deque(maxlen=OUTBOX)
+        self._outbox: deque[Event] = deque(maxlen=OUTBOX)
         self._work = asyncio.Event()
         self._post = asyncio.Event()
         self._away: str | None = None
@@ -75,7 +81,10 @@ class Writer:
         self.unpublished = 0
 
     def put(self, change: Change) -> None:
-        """Takes a change; returns at once."""
+        """Takes a change; returns at once. Past `QUEUE` a change goes into the log only."""
+        if len(self._queue) >= QUEUE:
+            log.critical("too many changes wait; this one is only here", change=repr(change))
+            return
         self._queue.append((self._clock(), change))
         self._work.set()
 
@@ -130,7 +139,9 @@ class Writer:
         """Says whether the journal takes what it is given."""
         if self._away is not None:
             return Health(ok=False, detail=f"{self._away}; {self._spool.size} bytes wait in the spool")
-        return Health(ok=True, detail=f"{self.depth} changes wait, the oldest for {self.lag():.2f} s")
+        ended = self._writing is not None and self._writing.done() and not self._stopping
+        detail = f"{self.depth} changes wait, the oldest for {self.lag():.2f} s"
+        return Health(ok=not ended and self.lag() < STUCK, detail=detail)
 
     # -- journal ------------------------------------------------------------------------------------------
 
@@ -139,8 +150,14 @@ class Writer:
             if self._away is not None and (self._returning is None or self._returning.done()):
                 self._returning = asyncio.create_task(self._bring_back())
             await self._wait_for_work()
-            if self._queue:
+            if not self._queue:
+                continue
+            try:
                 await self._write_some()
+            except Exception:
+                # No thread to be had, for one: the changes are still at the head of the queue.
+                log.exception("changes could neither be written nor spooled, next try soon")
+                await asyncio.sleep(BRING_BACK_EVERY)
 
     async def _wait_for_work(self) -> None:
         if self._queue or self._stopping:
@@ -232,7 +249,7 @@ class Writer:
                 self._live.pop(event.call.id, None)
             if len(self._outbox) == OUTBOX:
                 self.unpublished += 1
-            self._outbox.append(encode(event))
+            self._outbox.append(event)
         self._post.set()
 
     async def _publish_all(self) -> None:
@@ -241,7 +258,8 @@ class Writer:
                 self._post.clear()
                 await self._post.wait()
                 continue
-            messages = [self._outbox.popleft() for _ in range(min(BATCH, len(self._outbox)))]
+            some = min(PUBLISHED_AT_ONCE, len(self._outbox))
+            messages = [encode(self._outbox.popleft()) for _ in range(some)]
             try:
                 await self._bus.publish(messages)
             except BusUnavailable:

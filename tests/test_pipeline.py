@@ -223,7 +223,7 @@ def test_past_the_deadline_asterisk_is_answered_and_the_late_result_is_journalle
 
 def test_a_hostile_session_is_journalled_without_a_match():
     bench = Bench()
-    bench.pipeline.refused("main", "7.1")
+    bench.pipeline.refused("main", "7.1", hostile=True)
     (change,) = bench.writer
     assert (change.id, change.lookup, change.hostile, change.subscriber) == (
         "main:7.1",
@@ -231,8 +231,8 @@ def test_a_hostile_session_is_journalled_without_a_match():
         True,
         None,
     )
-    bench.pipeline.refused(None, "7.1")
-    bench.pipeline.refused("main", None)
+    bench.pipeline.refused(None, "7.1", hostile=True)
+    bench.pipeline.refused("main", None, hostile=True)
     assert len(bench.writer) == 1
 
 
@@ -327,10 +327,11 @@ class TestUnobserved:
     def test_a_young_row_is_left(self):
         assert self.settle(Bench(), age=timedelta(seconds=5)) == 0
 
-    def test_nothing_is_settled_while_nobody_looks(self):
+    def test_while_ami_is_out_of_reach_only_an_old_row_is_settled(self):
         bench = Bench()
         bench.followed = False
-        assert self.settle(bench, age=timedelta(minutes=1)) == 0
+        assert self.settle(bench, age=timedelta(minutes=4)) == 0
+        assert self.settle(bench, age=timedelta(minutes=6), live=["main:2.1"]) == 1
 
     def test_without_ami_a_row_is_settled_when_it_is_old(self):
         assert self.settle(Bench(), pbx="old", age=timedelta(minutes=4)) == 0

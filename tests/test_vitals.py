@@ -6,7 +6,7 @@ import time
 import structlog
 
 from fastagi.interfaces import Health
-from fastagi.logs import configure_logs
+from fastagi.logs import CarefulLogger, configure_logs
 from fastagi.looplag import LoopLag
 from fastagi.metrics import Metrics
 from fastagi.periodic import Periodic
@@ -74,3 +74,13 @@ def test_a_caller_cannot_forge_a_log_line(capsys):
         assert "\\n" in line and "\\x1b" in line and "Жук" in line
     finally:
         structlog.reset_defaults()
+
+
+def test_a_full_disk_under_the_log_stops_nothing():
+    class Full:
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        flush = write
+
+    CarefulLogger(Full()).error("lost, and nobody falls over it")

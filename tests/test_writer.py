@@ -188,3 +188,30 @@ def test_an_edit_is_written_at_once_and_its_failure_is_told():
         raise AssertionError("an edit that was not written must be told")
 
     run(test)
+
+
+def test_an_error_nobody_foresaw_is_survived_and_the_changes_are_kept(capsys):
+    async def test(bench: Bench) -> None:
+        def no_thread(changes):
+            raise RuntimeError("can't start new thread")
+
+        bench.journal.failure = "gone"
+        bench.spool.append, append = no_thread, bench.spool.append
+        bench.writer.start()
+        bench.writer.put(looked_up())
+        await bench.until(lambda: "next try soon" in capsys.readouterr().out)
+        bench.spool.append = append
+        await bench.until(lambda: bench.spool.size == 1)
+        bench.journal.failure = None
+        await bench.until(lambda: bench.journal.rows)
+
+    run(test)
+
+
+def test_a_writer_that_writes_no_more_says_so():
+    async def test(bench: Bench) -> None:
+        bench.writer.start()
+        bench.writer._writing.cancel()
+        await bench.until(lambda: not bench.writer.health().ok)
+
+    run(test)

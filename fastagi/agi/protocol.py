@@ -56,6 +56,8 @@ DIALOGUE_SECONDS: Final = 10.0
 """For the whole; the dialplan itself waits 1.5 s."""
 SWEEP_SECONDS: Final = 0.25
 """Between two looks at the limits, so a limit may be kept this much late."""
+LATE_SECONDS: Final = 1.0
+"""A sweep that comes this long after the one before says more about us than about our peers."""
 QUIET_SECONDS: Final = 10.0
 """At most one line about closed doors per kind in this time."""
 
@@ -67,13 +69,15 @@ class Refusal:
     """A connection that was closed for what it sent, or did not send.
 
     `facts` are what came in the right order before the offence; with a uniqueid the call can be journalled
-    without a match. `was_asked` says that its request had been passed on before.
+    without a match. `was_asked` says that its request had been passed on before. `hostile` says that somebody
+    forged a part of it; False means that it only took too long.
     """
 
     peer: str
     reason: str
     facts: Facts
     was_asked: bool
+    hostile: bool = True
 
 
 @dataclass(slots=True)
@@ -137,6 +141,9 @@ class AgiProtocol(Protocol):
 
     def expire(self, reason: str) -> None:
         """Ends the connection because a limit of time ran out."""
+        if self.session.state is State.DONE:
+            self.transport.abortConnection()
+            return
         self.factory.counters.timeouts += 1
         self._refused(self.session.refuse(reason), "time")
 
@@ -194,7 +201,13 @@ class AgiProtocol(Protocol):
     def _refused(self, event: Refused, kind: str) -> None:
         self.factory.refused(
             kind,
-            Refusal(peer=self.peer, reason=event.reason, facts=event.facts, was_asked=self._was_asked),
+            Refusal(
+                peer=self.peer,
+                reason=event.reason,
+                facts=event.facts,
+                was_asked=self._was_asked,
+                hostile=kind != "time",
+            ),
         )
         # Nothing that it still sends is worth reading.
         self.transport.abortConnection()
@@ -232,6 +245,7 @@ class AgiFactory(Factory):
         self._open: dict[AgiProtocol, None] = {}
         self._sweep = LoopingCall(self._expire)
         self._sweep.clock = clock  # type: ignore[assignment]
+        self._swept = clock.seconds()
         self._quiet_until: dict[str, float] = {}
 
     @property
@@ -240,6 +254,7 @@ class AgiFactory(Factory):
         return len(self._open)
 
     def startFactory(self) -> None:
+        self._swept = self._clock.seconds()
         self._sweep.start(SWEEP_SECONDS, now=False)
 
     def stopFactory(self) -> None:
@@ -276,6 +291,9 @@ class AgiFactory(Factory):
 
     def _expire(self) -> None:
         now = self._clock.seconds()
+        late, self._swept = now - self._swept > LATE_SECONDS, now
+        if late:
+            return  # we were stopped or starved: what came meanwhile is read before anybody is judged
         for protocol in tuple(self._open):
             age = now - protocol.started
             if age < ENVIRONMENT_SECONDS:

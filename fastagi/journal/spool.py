@@ -22,7 +22,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from errno import ENOSPC
+from errno import ENOSPC, ENOTSUP
 from io import FileIO
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from fastagi.changes import Change
 from fastagi.errors import BadInput
 from fastagi.journal.encoding import decode_change, encode_change
 
-__all__ = ["Batch", "FileSpool"]
+__all__ = ["Batch", "FileSpool", "NoSpool"]
 
 BATCH = 200
 """Changes replayed in one transaction."""
@@ -115,11 +115,13 @@ class FileSpool:
 
     @property
     def size(self) -> int:
-        """Bytes that wait, those included that dead processes had left when this one began."""
+        """Bytes that wait, those included that dead processes had left when this one began.
+
+        Takes no lock, which `append` holds while the disk works: the loop's own thread may ask at any time.
+        """
         if not self._looked:
             self._adopt()
-        with self._lock:
-            return sum(file.waiting for file in self._files)
+        return sum(file.waiting for file in tuple(self._files))
 
     def close(self) -> None:
         """Lets go of all files; what waits is there for the next process."""
@@ -149,6 +151,24 @@ class FileSpool:
         self._files.remove(file)
         if file is self._own:
             self._own = None
+
+
+class NoSpool:
+    """Implements interfaces.Spool for a process that takes no calls: nothing ever waits here."""
+
+    size = 0
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Refuses.
+
+        Raises:
+            OSError: always.
+        """
+        raise OSError(ENOTSUP, "this process has no spool")
+
+    def replay(self) -> Iterator[Batch]:
+        """Yields nothing."""
+        return iter(())
 
 
 class _File:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from fastagi.engines import sqlite_file, told, writing_engine
-from fastagi.errors import DatabaseUnavailable
+from fastagi.errors import ConfigError, DatabaseUnavailable
 
 __all__ = ["needs_upgrade", "upgrade"]
 
@@ -28,7 +28,8 @@ def upgrade(url: str) -> None:
     one SQLite file at once.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached or changed, or a newer whocalls upgraded it.
+        DatabaseUnavailable: it cannot be reached or changed.
+        ConfigError: a newer whocalls upgraded it.
     """
     _make_file(url)
     scripts = _scripts()
@@ -48,7 +49,8 @@ def needs_upgrade(url: str) -> bool:
     """Says whether `upgrade` has something to do.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached, or a newer whocalls upgraded it.
+        DatabaseUnavailable: it cannot be reached.
+        ConfigError: a newer whocalls upgraded it.
     """
     file = sqlite_file(url)
     if file is not None and not Path(file).exists():
@@ -79,9 +81,8 @@ def _scripts() -> Config:
 def _check_known(scripts: Config, revision: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(scripts).walk_revisions()}
     if revision is not None and revision not in known:
-        raise DatabaseUnavailable(
-            f"the database has the schema {revision!r} of a newer whocalls; run that version or newer"
-        )
+        reason = f"it has the schema {revision!r} of a newer whocalls; run that version or newer"
+        raise ConfigError("database", "database.url", reason)
 
 
 def _make_file(url: str) -> None:
