@@ -136,6 +136,8 @@ class Show:
         self._traffic.start()
 
     def _tell(self, config: Config) -> None:
+        if not config.push.listen.endswith(f":{self._port}"):
+            self._say(f"\n  port {self._port} is taken; this demo has another one")
         self._say(f"\n  whocalls is ready:  [bold]http://{config.push.listen}/[/bold]")
         self._say("\n  sign in as")
         for login, name, role, phone, _ in PEOPLE:
@@ -153,6 +155,8 @@ def _free_port(wanted: int) -> int:
     """Returns the wanted port, or a free one where it is taken."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            # As a server does: what a former run left in the kernel does not count as taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
