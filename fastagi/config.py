@@ -1,13 +1,16 @@
 """The configuration: one TOML file, then WHOCALLS_… environment variables over it.
 
 Every mistake is a ConfigError that names file, key and reason; the command line turns it into exit code 2.
-A key that does not exist is a mistake too: a misspelt key must not be ignored in silence.
+A key that does not exist is a mistake too: a misspelt key must not be ignored in silence. What the service could
+not start with is refused here already, so that `check-config` tells it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +19,11 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from fastagi.errors import ConfigError
+from fastagi import config_environment, config_values
+from fastagi.agi.variables import check_extra
+from fastagi.errors import BadInput, ConfigError
+from fastagi.linenames import readable_lines
+from fastagi.numbers import Numbers
 
 __all__ = [
     "AgiConfig",
@@ -54,6 +61,20 @@ class AgiConfig(_Section):
     variables: dict[str, str] = {}
     """More channel variables: name to the subscriber's field (company, service, url …)."""
 
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        return config_values.endpoint(value)
+
+    @field_validator("variables")
+    @classmethod
+    def _variables(cls, value: dict[str, str]) -> dict[str, str]:
+        try:
+            check_extra(value)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return value
+
 
 class PbxConfig(_Section):
     """[[pbx]]: one Asterisk. Without username it has no AMI: calls are settled as not observed."""
@@ -71,7 +92,7 @@ class PbxConfig(_Section):
     @field_validator("operator_pattern")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        if value is not None and _pattern(value).groups != 1:
+        if value is not None and config_values.pattern(value).groups != 1:
             raise ValueError("needs exactly one group: the SIP phone")
         return value
 
@@ -92,10 +113,7 @@ class DatabaseConfig(_Section):
     @field_validator("url")
     @classmethod
     def _known(cls, value: str) -> str:
-        known = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
-        if not value.startswith(known):
-            raise ValueError(f"must begin with one of {', '.join(known)}")
-        return value
+        return config_values.database_url(value)
 
 
 class DirectoryConfig(_Section):
@@ -125,14 +143,14 @@ class NumbersConfig(_Section):
     @field_validator("internal")
     @classmethod
     def _internal(cls, value: str) -> str:
-        _pattern(value)
+        config_values.pattern(value)
         return value
 
     @field_validator("skip")
     @classmethod
     def _skip(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
-            _pattern(one)
+            config_values.pattern(one)
         return value
 
 
@@ -144,9 +162,7 @@ class BusConfig(_Section):
     @field_validator("url")
     @classmethod
     def _known(cls, value: str) -> str:
-        if not value.startswith(("memory://", "redis://", "rediss://", "unix://")):
-            raise ValueError('must be "memory://" or begin with redis://, rediss:// or unix://')
-        return value
+        return config_values.bus_url(value)
 
 
 class PushConfig(_Section):
@@ -195,11 +211,11 @@ class Config(BaseSettings):
     """The whole configuration; the defaults run without a file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WHOCALLS_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=config_environment.PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
     agi: AgiConfig = AgiConfig()
-    pbx: tuple[PbxConfig, ...] = (PbxConfig(name="main"),)
+    pbx: tuple[PbxConfig, ...] = Field(default=(PbxConfig(name="main"),), min_length=1)
     database: DatabaseConfig = DatabaseConfig()
     directory: tuple[DirectoryConfig, ...] = (DirectoryConfig(),)
     numbers: NumbersConfig = NumbersConfig()
@@ -236,16 +252,33 @@ def load(path: Path | None) -> Config:
         path: the TOML file; None takes the defaults and the environment only.
 
     Raises:
-        ConfigError: no such file, no TOML, an unknown key or a wrong value.
+        ConfigError: no such file, no TOML, an unknown key or variable, or a wrong value.
     """
-    file = str(path) if path else "environment"
+    environment = dict(os.environ)
+    config_environment.check(Config, environment)
     values = _read(path) if path else {}
     try:
-        return Config(**values)
+        config = Config(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "(whole file)"
-        raise ConfigError(file, key, _reason(first["type"], first["msg"])) from None
+        raise _wrong(path, environment, first["loc"], _reason(first["type"], first["msg"])) from None
+    numbers = config.numbers
+    try:
+        readable_lines(config.lines, Numbers(numbers.region, numbers.internal, numbers.prefixes))
+    except BadInput as error:
+        raise _wrong(path, environment, ("lines", error.what), error.reason) from None
+    return config
+
+
+def _wrong(
+    path: Path | None, environment: Mapping[str, str], location: Sequence[int | str], reason: str
+) -> ConfigError:
+    """Returns the error that names where a wrong value stands: the variable, else the file."""
+    key = ".".join(map(str, location)) or "(whole file)"
+    variable = config_environment.variable_of(location, environment)
+    if variable is not None:
+        return ConfigError(config_environment.SOURCE, variable, f"{key}: {reason}")
+    return ConfigError(str(path) if path else config_environment.SOURCE, key, reason)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -263,10 +296,3 @@ def _reason(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "no such key; see the configuration table in README.md"
     return message.removeprefix("Value error, ")
-
-
-def _pattern(value: str) -> re.Pattern[str]:
-    try:
-        return re.compile(value)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None

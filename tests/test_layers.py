@@ -19,6 +19,7 @@ LEVELS = {
     "fastagi.changes": 0,
     "fastagi.eager": 0,
     "fastagi.numbers": 1,
+    "fastagi.linenames": 1,
     "fastagi.events": 1,
     "fastagi.agi.requests": 1,
     "fastagi.agi.replies": 1,
