@@ -6,14 +6,16 @@ It relays: the environment from its standard input goes to the running FastAGI s
 connected, the server's commands go to Asterisk, the replies back. So the server judges both ways of asking by the
 same rules. The environment is passed on as it came: what a caller forged is for the server to refuse.
 
-Arguments: linkedid, then optionally the server's address (else the environment variable WHOCALLS_AGI) and the name
-of the PBX (else WHOCALLS_PBX). It ends within 1.5 s whatever happens, always with exit code 0.
+Arguments: linkedid, then optionally the server's address, HOST or HOST:PORT (else the environment variable
+WHOCALLS_AGI_SERVER, else 127.0.0.1; the port is 4573 where none is given), then the name of the PBX (else
+WHOCALLS_AGI_PBX, else main). It ends within 1.5 s whatever happens, always with exit code 0.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -35,8 +37,12 @@ SERVER_SECONDS: Final = 0.9
 """For the server, from the connection to its last command."""
 SCRIPT_SECONDS: Final = 1.2
 """For everything; the interpreter itself needs some of the 1.5 s to start."""
-DEFAULT_ADDRESS: Final = "127.0.0.1:4573"
+DEFAULT_ADDRESS: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 4573
+HIGHEST_PORT: Final = 65535
 DEFAULT_PBX: Final = "main"
+
+_ADDRESS = re.compile(r"(?:\[(?P<literal>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 class Lines:
@@ -112,8 +118,8 @@ def main() -> None:
 
 def _settings(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
     given = [*arguments[1:3], "", ""]
-    address = given[0] or environment.get("WHOCALLS_AGI") or DEFAULT_ADDRESS
-    return address, given[1] or environment.get("WHOCALLS_PBX") or DEFAULT_PBX
+    address = given[0] or environment.get("WHOCALLS_AGI_SERVER") or DEFAULT_ADDRESS
+    return address, given[1] or environment.get("WHOCALLS_AGI_PBX") or DEFAULT_PBX
 
 
 def _run(address: str, pbx: str, lines: Lines) -> None:
@@ -129,7 +135,7 @@ def _run(address: str, pbx: str, lines: Lines) -> None:
         try:
             answered = _relay(agi, lines, _as_fastagi(environment, address, pbx), address)
             status = None if answered else LookupStatus.ERROR
-        except (OSError, ValueError) as error:  # ValueError: an address without a port
+        except (OSError, ValueError) as error:  # ValueError: no address
             sys.stderr.write(f"whocalls-agi: {address}: {error}\n")
             status = LookupStatus.TIMEOUT if isinstance(error, TimeoutError) else LookupStatus.ERROR
         if status is not None:
@@ -139,8 +145,7 @@ def _run(address: str, pbx: str, lines: Lines) -> None:
 
 def _relay(agi: Any, lines: Lines, environment: bytes, address: str) -> bool:
     """Carries the dialogue; returns whether the server gave any command."""
-    host, _, port = address.rpartition(":")
-    server = Server((host.strip("[]"), int(port)), SERVER_SECONDS)
+    server = Server(_host_and_port(address), SERVER_SECONDS)
     try:
         server.send(environment)
         answered = False
@@ -153,6 +158,18 @@ def _relay(agi: Any, lines: Lines, environment: bytes, address: str) -> bool:
         return answered
     finally:
         server.close()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Splits HOST, HOST:PORT, [IPv6] and [IPv6]:PORT.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match["port"] or 0) > HIGHEST_PORT:
+        raise ValueError("the server's address must be HOST or HOST:PORT, an IPv6 one in brackets")
+    return match["literal"] or match["host"], int(match["port"] or DEFAULT_PORT)
 
 
 def _as_fastagi(environment: bytes, address: str, pbx: str) -> bytes:

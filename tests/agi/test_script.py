@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fastagi.agi import script
 from fastagi.agi.session import Asked, Event, Next, Refused, Session
 from tests.agi.conversations import environment
 
@@ -152,7 +153,7 @@ def test_it_carries_question_command_and_reply(start, serve) -> None:  # type: i
 
 def test_address_and_pbx_may_come_from_the_environment(start, serve) -> None:  # type: ignore[no-untyped-def]
     server = serve()
-    process = start(LINKEDID, WHOCALLS_AGI=server.address, WHOCALLS_PBX="kyiv")
+    process = start(LINKEDID, WHOCALLS_AGI_SERVER=server.address, WHOCALLS_AGI_PBX="kyiv")
     tell(process, plain())
     assert hear(process) == COMMAND
     tell(process, "200 result=0\n")
@@ -201,13 +202,32 @@ def test_without_a_server_the_status_is_error(start) -> None:  # type: ignore[no
     assert address in ended(process)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:x", "no such host:1"])
+@pytest.mark.parametrize("address", ["127.0.0.1:", "127.0.0.1:x", "::1", "no such host:1"])
 def test_a_wrong_address_does_not_hurt_the_call(start, address: str) -> None:  # type: ignore[no-untyped-def]
     process = start(LINKEDID, address)
     tell(process, plain())
     assert hear(process).endswith('LOOKUP_STATUS=ERROR"\n')
     tell(process, "200 result=0\n")
     assert address in ended(process)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.7", ("192.0.2.7", 4573)),
+        ("pbx.example:4574", ("pbx.example", 4574)),
+        ("[::1]", ("::1", 4573)),
+        ("[::1]:4574", ("::1", 4574)),
+    ],
+)
+def test_the_port_may_be_left_out(address: str, expected: tuple[str, int]) -> None:
+    assert script._host_and_port(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", ":4573", "::1", "a:b", "a:65536", "a:1:2", "[::1", "a b:1", "a:-1"])
+def test_no_address_is_told(address: str) -> None:
+    with pytest.raises(ValueError, match="HOST or HOST:PORT"):
+        script._host_and_port(address)
 
 
 def test_a_server_that_hangs_is_a_timeout(start, serve) -> None:  # type: ignore[no-untyped-def]
