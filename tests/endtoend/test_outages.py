@@ -356,48 +356,68 @@ def test_postgresql_freezes_dies_and_comes_back(lab, cable, tmp_path):
 # -- the bus, and the two halves --------------------------------------------------------------------------
 
 
-@pytest.mark.redis
-def test_redis_and_each_half_go_and_come_back(lab, tmp_path):
-    """Calls and browsers in two processes that meet over Redis and the database."""
+@pytest.fixture
+def halves(lab, tmp_path):
+    """Calls and browsers in two processes that meet over Redis and the database; Redis comes later."""
     with running(Redis()) as server:
+        server.stop()
         push = make_ready(lab, tmp_path, bus=server.url).half("push")
         calls = push.half("calls")
-        server.stop()
         try:
             calls.start()
             push.start(healthy=False)
-            with push.listen() as events:
-                seen = Recording(events)
-
-                def goes(during) -> None:
-                    """A call is seen from its ring to its end, whatever happens to Redis in the midst of it."""
-                    one = Conversation(lab).named()
-                    seen.wait(one, "call.ringing", written=True)
-                    during()
-                    one.answer()
-                    other = Conversation(lab).named().answer()
-                    hang_up(lab, one, other)
-                    for each in (one, other):
-                        seen.wait(each, "call.ended", written=True)
-                        versions = [event["call"]["version"] for event in seen.of(each)]
-                        assert versions == list(range(1, len(versions) + 1))
-                    assert_whole_stories(push, one, other)
-
-                goes(lambda: None)
-                for change in (server.start, server.freeze, server.thaw, server.kill, server.start):
-                    goes(change)
-                assert not events.resets, "the table had it all"
-            talks = Conversation(lab).named().answer()
-            wait_live(push, talks)
-            calls.kill()
-            missed = Conversation(lab).unnamed().answer()
-            calls.start()
-            wait_live(push, talks, missed)
-            push.kill()
-            hang_up(lab, talks, missed)
-            push.start()
-            rows = wait_settled(push, talks, missed)
-            assert [outcome(row) for row in rows] == [("processed", "answered")] * 2
+            yield server, calls, push
         finally:
             push.stop()
             calls.stop()
+
+
+def goes_on(lab, push, change) -> list[Conversation]:
+    """Two calls, with a change in the midst of the first; the journal has them at once."""
+    first = Conversation(lab).named()
+    change()
+    first.answer()
+    second = Conversation(lab).named().answer()
+    hang_up(lab, first, second)
+    wait_live(push)
+    assert_whole_stories(push, first, second)
+    return [first, second]
+
+
+@pytest.mark.redis
+def test_redis_goes_and_comes_back(lab, halves):
+    """Calls go on, the journal goes on, and browsers get every event in order."""
+    server, _, push = halves
+    with push.listen() as events:
+        seen = Recording(events)
+        made = goes_on(lab, push, lambda: None)
+        for change in (server.start, server.freeze, server.thaw, server.kill, server.start):
+            made += goes_on(lab, push, change)
+        for one in made:
+            seen.wait(one, "call.ended", written=True)
+            versions = [event["call"]["version"] for event in seen.of(one)]
+            assert versions == list(range(1, len(versions) + 1))
+        assert not events.resets, "the table had it all"
+
+        until(lambda: push.health()["ok"], message="Redis is not back")
+        repaired = push.metric("push_repaired")
+        (last, _) = goes_on(lab, push, lambda: None)
+        seen.wait(last, "call.ended", written=True)
+        assert push.metric("push_repaired") == repaired, "Redis carries the events again"
+
+
+@pytest.mark.redis
+def test_each_half_dies_and_comes_back(lab, halves):
+    server, calls, push = halves
+    server.start()
+    talks = Conversation(lab).named().answer()
+    wait_live(push, talks)
+    calls.kill()
+    missed = Conversation(lab).unnamed().answer()
+    calls.start()
+    wait_live(push, talks, missed)
+    push.kill()
+    hang_up(lab, talks, missed)
+    push.start()
+    rows = wait_settled(push, talks, missed)
+    assert [outcome(row) for row in rows] == [("processed", "answered")] * 2
