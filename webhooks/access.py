@@ -6,8 +6,8 @@
   The answer is the account as JSON, `{"login", "name", "role", "sip_phones", "language"}`, and the cookie
   `whocalls_session` (HttpOnly, SameSite=Lax, Path=/, Secure where the setting says so; it ends with the browser
   or when the server ends the session). 401 is a wrong login or password; 429 with `Retry-After` comes after
-  5 wrong attempts in 5 minutes for one login from one address. `GET /api/session` answers the account of whoever
-  asks (401: nobody); `DELETE /api/session` signs out (204).
+  5 wrong attempts in 5 minutes for one login from one address, or 20 from all together. `GET /api/session` answers
+  the account of whoever asks (401: nobody); `DELETE /api/session` signs out (204).
 - *Programs* send `Authorization: Bearer TOKEN`. A token in the address (`?token=`) is never read: addresses end
   up in logs, browser histories and Referer headers.
 - *Changes* (everything but GET, HEAD and OPTIONS) that carry no Authorization header must come from a page of

@@ -134,6 +134,8 @@ def _config(site: FastAPI) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Who connects is who connects: a header's word for it would get around the limit of sign-in attempts.
+        proxy_headers=False,
         limit_concurrency=_CONNECTIONS,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         ws_max_size=_LARGEST_MESSAGE,

@@ -72,6 +72,20 @@ async def test_it_can_be_stopped_twice_and_the_port_is_free_again():
     await again.stop()
 
 
+async def test_inventing_addresses_in_headers_is_no_way_around_the_limit_of_attempts():
+    world = World()
+    async with world.serving() as server, httpx.AsyncClient() as client:
+        answers = [
+            await client.post(
+                f"http://127.0.0.1:{server.port}/api/session",
+                json={"login": "olena", "password": "wrong"},
+                headers={"X-Forwarded-For": f"192.0.2.{number}"},
+            )
+            for number in range(7)
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+
+
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:
     async with asyncio.timeout(10):
         return await reader.read()

@@ -90,7 +90,7 @@ async def _try(parts: Parts, wanted: SignIn, address: str) -> str:
     wait = parts.attempts.begin(key, time.monotonic())
     if wait > 0:
         seconds = math.ceil(wait)
-        detail = f"login: too many wrong attempts from this address; try again in {seconds} s."
+        detail = f"login: too many wrong attempts; try again in {seconds} s."
         raise Problem(429, detail, headers={"Retry-After": str(seconds)})
     try:
         secret = await parts.accounts.sign_in(wanted.login, wanted.password)
