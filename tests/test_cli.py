@@ -1,5 +1,6 @@
 """The command line as a person uses it: each command in a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -60,6 +61,38 @@ def test_operators(product):
     assert "olena" not in product.cli("operator", "list").stdout
 
 
+def test_phones_of_an_operator_change(product):
+    add = ("operator", "add", "olena", "--name", "Olena", "--sip-phone", "101")
+    product.cli(*add, "--password-stdin", input="a good password\n")
+    product.cli("operator", "phones", "olena", "--sip-phone", "102", "--sip-phone", "103")
+    listed = product.cli("operator", "list").stdout
+    assert "102, 103" in listed and "101" not in listed
+    assert "--none" in failing(product, "operator", "phones", "olena")
+    assert "--none" in failing(product, "operator", "phones", "olena", "--none", "--sip-phone", "104")
+    product.cli("operator", "phones", "olena", "--none")
+    assert "102" not in product.cli("operator", "list").stdout
+    assert "nobody" in failing(product, "operator", "phones", "nobody", "--sip-phone", "101")
+
+
+def test_an_operator_is_kept_out_and_let_in_again(product):
+    product.cli("operator", "add", "olena", "--name", "O", "--password-stdin", input="a good password\n")
+    assert "enable olena" in product.cli("operator", "disable", "olena").stdout
+    assert "olena" not in product.cli("operator", "list").stdout
+    product.cli("operator", "enable", "olena")
+    assert "olena" in product.cli("operator", "list").stdout
+    assert "nobody" in failing(product, "operator", "disable", "nobody")
+
+
+def test_names_are_shown_as_they_are(product, tmp_path):
+    name = "x [/] [bold]y :smile:"
+    product.cli("operator", "add", "x", "--name", name, "--password-stdin", input="a good password\n")
+    assert name in product.cli("operator", "list").stdout
+    file = write(tmp_path, f"name,phones,address\n{name},+79161111111,{name}\n")
+    assert "1 added" in product.cli("import", file).stdout
+    assert product.cli("lookup", "+79161111111").stdout.count(name) >= 2
+    assert "[/]" in failing(product, "operator", "remove", "[/]")
+
+
 def test_a_token_is_printed_once(product):
     secret = product.cli("token", "create", "crm", "--role", "supervisor").stdout.strip()
     assert secret.startswith("wc_")
@@ -75,7 +108,7 @@ def test_the_dialplan_is_installed_with_this_configuration(product, tmp_path):
     assert "write" in product.cli("dialplan", "install", "--folder", str(folder), "--dry-run").stdout
     assert not list(folder.iterdir())
     said = product.cli("dialplan", "install", "--folder", str(folder)).stdout
-    assert "#include extensions_whocalls.conf" in said
+    assert said.count("#include ") == 3 and "#include extensions_whocalls.conf" in said
     assert (
         f"WHOCALLS_AGI = 127.0.0.1:{product.agi_port}"
         in (folder / "extensions_whocalls_globals.conf").read_text()
@@ -112,6 +145,13 @@ def test_a_wrong_configuration_names_file_key_and_reason(product, text, told):
     assert "Traceback" not in message
 
 
+@pytest.mark.parametrize("name", ["WHOCALLS_AGI__ALLOW", "WHOCALLS_TIMEOUT"])
+def test_a_wrong_variable_is_told(product, monkeypatch, name):
+    monkeypatch.setattr(product, "_environment", lambda: {**os.environ, name: "127.0.0.1"})
+    message = failing(product, "check-config", code=2)
+    assert f"environment: {name}: " in message and "Traceback" not in message
+
+
 def test_no_such_file_is_told(product):
     product.config.unlink()
     assert "No such file" in failing(product, "serve", code=2)
@@ -136,7 +176,9 @@ def test_serve_ends_cleanly_on_sigterm(product):
 
 def test_further_variables_must_be_possible(product):
     product.config.write_text('[agi.variables]\n"BAD NAME" = "company"\n')
-    assert "BAD NAME" in failing(product, "serve", code=1)
+    for command in ("serve", "check-config"):
+        message = failing(product, command, code=2)
+        assert f"{product.config}: agi.variables: BAD NAME" in message
 
 
 def test_python_m_fastagi_is_the_program():

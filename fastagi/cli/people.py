@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fastagi.accounts import SqlAccounts
@@ -20,7 +21,7 @@ from fastagi.interfaces import Role
 __all__ = ["operators", "tokens"]
 
 T = TypeVar("T")
-say = Console(highlight=False).print
+say = Console(highlight=False, emoji=False).print
 
 operators = typer.Typer(help="People who sign in to the console.", no_args_is_help=True)
 tokens = typer.Typer(help="Tokens of programs that use the API.", no_args_is_help=True)
@@ -49,7 +50,35 @@ def add(
             login, name=name, role=role, sip_phones=sip_phone, password=password, language=language
         ),
     )
-    say(f"operator {login} added; SIP phones: {', '.join(sip_phone) or 'none'}")
+    say(escape(f"operator {login} added; SIP phones: {', '.join(sip_phone) or 'none'}"))
+
+
+@operators.command("phones")
+def phones(
+    login: Login,
+    sip_phone: Phones = [],  # noqa: B006 (typer copies it)
+    none: Annotated[bool, typer.Option("--none", help="They have no SIP phone any more.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Says which SIP phones are an operator's from now on; those they had before are no longer theirs."""
+    if bool(sip_phone) == none:
+        raise BadInput("--sip-phone", "give each SIP phone they have from now on, or --none alone")
+    _with_accounts(config, lambda accounts: accounts.set_phones(login, sip_phone))
+    say(escape(f"operator {login}: SIP phones: {', '.join(sip_phone) or 'none'}"))
+
+
+@operators.command("disable")
+def disable(login: Login, config: ConfigFile = None) -> None:
+    """Keeps an operator out and ends their sessions; they leave the list until they are enabled again."""
+    _with_accounts(config, lambda accounts: accounts.set_active(login, False))
+    say(escape(f"operator {login} is disabled; `whocalls operator enable {login}` lets them in again"))
+
+
+@operators.command("enable")
+def enable(login: Login, config: ConfigFile = None) -> None:
+    """Lets a disabled operator in again."""
+    _with_accounts(config, lambda accounts: accounts.set_active(login, True))
+    say(escape(f"operator {login} is enabled"))
 
 
 @operators.command("password")
@@ -57,14 +86,14 @@ def password(login: Login, password_stdin: FromStdin = False, config: ConfigFile
     """Sets an operator's password."""
     secret = _password(password_stdin)
     _with_accounts(config, lambda accounts: accounts.set_password(login, secret))
-    say(f"the password of {login} is set")
+    say(escape(f"the password of {login} is set"))
 
 
 @operators.command("remove")
 def remove(login: Login, config: ConfigFile = None) -> None:
     """Removes an operator; their calls stay."""
     _with_accounts(config, lambda accounts: accounts.remove_operator(login))
-    say(f"operator {login} removed")
+    say(escape(f"operator {login} removed"))
 
 
 @operators.command("list")
@@ -72,7 +101,8 @@ def list_operators(config: ConfigFile = None) -> None:
     """Lists all operators."""
     table = Table("login", "name", "role", "SIP phones", "language")
     for one in _with_accounts(config, lambda accounts: accounts.operators()):
-        table.add_row(one.login, one.name, one.role, ", ".join(one.sip_phones), one.language or "")
+        cells = (one.login, one.name, one.role, ", ".join(one.sip_phones), one.language or "")
+        table.add_row(*map(escape, cells))
     say(table)
 
 
@@ -83,14 +113,15 @@ def create(
     config: ConfigFile = None,
 ) -> None:
     """Creates a token and prints it, this once."""
-    say(_with_accounts(config, lambda accounts: accounts.create_token(name, role)), soft_wrap=True)
+    secret = _with_accounts(config, lambda accounts: accounts.create_token(name, role))
+    say(escape(secret), soft_wrap=True)
 
 
 @tokens.command("revoke")
 def revoke(name: str, config: ConfigFile = None) -> None:
     """Ends a token."""
     _with_accounts(config, lambda accounts: accounts.revoke_token(name))
-    say(f"token {name} is revoked")
+    say(escape(f"token {name} is revoked"))
 
 
 @tokens.command("list")
@@ -98,7 +129,7 @@ def list_tokens(config: ConfigFile = None) -> None:
     """Lists all tokens, without their secrets."""
     table = Table("name", "role")
     for one in _with_accounts(config, lambda accounts: accounts.tokens()):
-        table.add_row(one.name, one.role)
+        table.add_row(escape(one.name), one.role)
     say(table)
 
 

@@ -18,7 +18,7 @@ from fastagi.interfaces import LookupAnswer
 
 __all__ = ["import_", "lookup"]
 
-say = Console(highlight=False).print
+say = Console(highlight=False, emoji=False).print
 SHOWN = 20
 """Rejected rows that are printed; the rest is counted."""
 
@@ -33,7 +33,12 @@ def import_(
 
     settings = read(config)
     make_ready(settings)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(file.name, total=None)
         report = import_csv(
@@ -65,7 +70,7 @@ def lookup(
     answer = asyncio.run(_explained(read(config), number))
     table = Table(show_header=False, box=None)
     for key, value in _rows(answer):
-        table.add_row(key, escape(value))
+        table.add_row(escape(key), escape(value))
     say(table)
     for step in answer.steps:
         say(f"  · {escape(step)}")

@@ -11,6 +11,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from fastagi.accounts import SqlAccounts
 from fastagi.app import Application
 from fastagi.cli.options import opened
@@ -138,7 +140,7 @@ class Show:
     def _tell(self, config: Config) -> None:
         if not config.push.listen.endswith(f":{self._port}"):
             self._say(f"\n  port {self._port} is taken; this demo has another one")
-        self._say(f"\n  whocalls is ready:  [bold]http://{config.push.listen}/[/bold]")
+        self._say(f"\n  whocalls is ready:  [bold]http://{escape(config.push.listen)}/[/bold]")
         self._say("\n  sign in as")
         for login, name, role, phone, _ in PEOPLE:
             self._say(
