@@ -131,7 +131,7 @@ class NumbersConfig(_Section):
     prefixes: tuple[str, ...] = ()
     """Digits a trunk or PBX puts before every number, stripped first ("9", "00")."""
     skip: tuple[str, ...] = ()
-    """Regular expressions over the raw number: journalled as skipped, never looked up."""
+    """Regular expressions over the raw number of at most 24 characters: journalled as skipped, never looked up."""
 
     @field_validator("region")
     @classmethod
@@ -223,7 +223,7 @@ class Config(BaseSettings):
     push: PushConfig = PushConfig()
     console: ConsoleConfig = ConsoleConfig()
     lines: dict[str, str] = {}
-    """[lines]: called number to the name shown for it."""
+    """[lines]: called number, as a person writes it, to the name shown for it (see `linenames`)."""
 
     @model_validator(mode="after")
     def _unique(self) -> Config:
