@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,13 +17,13 @@ _ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "interface", "backlog"),
     "ssl": (
-        *("port", "interface", "backlog", "certKey", "privateKey"),
-        *("extraCertChain", "sslmethod", "dhParameters"),
+        *("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
+        *("extraCertChain", "dhParameters"),
     ),
     "unix": ("address", "mode", "backlog", "lockfile"),
     "systemd": ("domain", "index", "name"),
 }
-"""Each kind of Twisted server endpoint with its arguments; the first is the one that may come without its name."""
+"""Each kind of Twisted server endpoint with its arguments, in the order in which they come without their names."""
 _DATABASES: Final = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
 _BUSES: Final = ("memory://", "redis://", "rediss://", "unix://")
 
@@ -31,26 +31,37 @@ _BUSES: Final = ("memory://", "redis://", "rediss://", "unix://")
 def endpoint(value: str) -> str:
     """Returns a Twisted endpoint string that a server can listen on.
 
-    Not asked is what only this moment can tell: whether the address is ours and free, whether files are there.
+    Not asked is what only that moment can tell: whether the address is ours and free, whether files are there.
     """
     kind, *arguments = re.split(r"(?<!\\):", value)
     if kind not in _ENDPOINTS or not arguments:
         kinds = ", ".join(f"{one}:" for one in _ENDPOINTS)
-        raise ValueError(f'must begin with one of {kinds} for example "tcp:4573:interface=127.0.0.1"')
+        raise ValueError(f'must begin with one of {kinds}; for example "tcp:4573:interface=127.0.0.1"')
+    given = _arguments(kind, arguments)
+    if "port" in _ENDPOINTS[kind] and not _is_port(given.get("port", "")):
+        raise ValueError(f'{kind}: needs a port number from 0 to {_HIGHEST_PORT}, for example "{kind}:4573"')
+    if kind == "unix" and not given.get("address"):
+        raise ValueError('unix: needs the path of the socket, for example "unix:/run/whocalls.sock"')
+    if not re.fullmatch("[0-9]+", given.get("backlog", "50")):
+        raise ValueError("backlog must be a number")
+    if not re.fullmatch("[0-7]+", given.get("mode", "666")):
+        raise ValueError("mode must be an octal number such as 660")
+    return value
+
+
+def _arguments(kind: str, arguments: Sequence[str]) -> dict[str, str]:
+    """Returns an endpoint's arguments by name."""
     known = _ENDPOINTS[kind]
-    given = {known[0]: ""}
-    for place, argument in enumerate(arguments):
+    unnamed = iter(known)
+    given = {}
+    for argument in arguments:
         key, equals, text = argument.partition("=")
-        if not equals and place == 0:
-            key, text = known[0], argument
+        if not equals:
+            key, text = next(unnamed, ""), argument
         if key not in known:
             raise ValueError(f"{kind}: has no argument {argument!r}; it has {', '.join(known)}")
         given[key] = text
-    if known[0] == "port" and not _is_port(given["port"]):
-        raise ValueError(f'{kind}: needs a port number from 0 to {_HIGHEST_PORT}, for example "{kind}:4573"')
-    if kind == "unix" and not given["address"]:
-        raise ValueError('unix: needs the path of the socket, for example "unix:/run/whocalls.sock"')
-    return value
+    return given
 
 
 def bus_url(value: str) -> str:
