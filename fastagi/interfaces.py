@@ -102,7 +102,7 @@ class CallQuery:
     until: datetime | None = None
     recognised: bool | None = None
     sip_phones: tuple[str, ...] | None = None
-    """Only calls that these phones answered or that nobody answered (what an operator may see)."""
+    """Only calls that these phones answered, that ring there, or that nobody answered (what an operator may see)."""
     limit: int = 50
     cursor: str | None = None
 

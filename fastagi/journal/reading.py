@@ -7,13 +7,14 @@ thousandth page costs what the first does. Totals are counted to 10,000 and then
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, or_, select
 
 from fastagi.calls import Call, Status
 from fastagi.errors import BadInput
@@ -175,8 +176,22 @@ def _conditions(query: CallQuery, *, by_index: bool) -> list[_Condition]:
     if query.sip_phones is not None:
         # Calls that nobody answered are many: whatever else is asked for finds the rows better.
         phones = [clean(phone, DEFAULT) for phone in query.sip_phones]
-        conditions.append(func.coalesce(calls.c.operator_phone, "").in_(["", *phones]))
+        theirs = func.coalesce(calls.c.operator_phone, "").in_(["", *phones])
+        conditions.append(or_(theirs, *(_rings_at(phone) for phone in phones)))
     return conditions
+
+
+def _rings_at(phone: str) -> _Condition:
+    """Says whether a live call rings at this phone, as one does that somebody transfers there.
+
+    The phones are looked for as the text that the JSON list has. Taking the phone out and asking whether the text
+    became shorter tells letters' case on every database, and no sign in it is special; LIKE offers neither.
+    """
+    ringing = cast(calls.c.ringing, Text)
+    without = func.replace(ringing, json.dumps(phone), "")
+    return and_(
+        calls.c.ended_at.is_(None), calls.c.outcome.is_(None), func.length(without) < func.length(ringing)
+    )
 
 
 def _column(name: str, by_index: bool) -> ColumnElement[Any]:

@@ -19,7 +19,7 @@ from fastagi.calls import Call as CallValue
 from fastagi.errors import JournalUnavailable
 from fastagi.events import Event, decode
 from fastagi.interfaces import Account, CallPage, CallQuery, EventRange, Role, StatusChange
-from webhooks.access import current_account_or_none
+from webhooks.access import current_account_or_none, may_see
 from webhooks.console import ConsoleSettings, router
 from webhooks.hub import Hub
 from webhooks.server import PushServer
@@ -217,9 +217,9 @@ def _event(seq: int | None, kind: str, call: Call) -> Event:
 
 def _meets(call: CallValue, query: CallQuery) -> bool:
     numbers = [call.caller.e164 or call.caller.raw, call.called or ""]
-    own = query.sip_phones is None or call.operator is None or call.operator.sip_phone in query.sip_phones
+    phones = query.sip_phones
     return (
-        own
+        (phones is None or may_see(operator("", "", *phones), call))
         and query.status in (None, call.status)
         and (query.number is None or any(one.endswith(query.number) for one in numbers))
     )

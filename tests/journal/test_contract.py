@@ -333,6 +333,24 @@ def test_filters_find_what_they_name(run):
     run(test)
 
 
+def test_an_operator_finds_a_live_call_that_is_transferred_to_their_phone(run):
+    """An answered call that rings elsewhere too; the names of the others only look like the one asked for."""
+    rings = {"4": ("103",), "3": ("101", 'a"%_b'), "2": ("1011", "x101"), "1": ("Ab",)}
+
+    async def test(journal):
+        for number, ringing in rings.items():
+            moving = observed(int(number), status=Status.IN_PROCESSING, operator="109", ringing=ringing)
+            await journal.write([moving])
+        await journal.write([ended(5, operator="109", ringing=("101",))])
+        assert await ids(journal, sip_phones=("101",)) == ["3"]
+        assert await ids(journal, sip_phones=("103", "1011")) == ["4", "2"]
+        assert await ids(journal, sip_phones=('a"%_b',)) == ["3"]
+        assert await ids(journal, sip_phones=("%", "_", "", "10", "ab", "null")) == []
+        assert await ids(journal, sip_phones=("109",)) == ["5", "4", "3", "2", "1"]
+
+    run(test)
+
+
 def test_a_number_is_found_by_its_end_in_caller_or_called(run):
     async def test(journal):
         await fill(journal)
