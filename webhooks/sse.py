@@ -25,9 +25,10 @@ from webhooks.feed import Feed
 from webhooks.frames import Frame
 from webhooks.hub import Ending
 from webhooks.parts import parts_of
+from webhooks.problems import Problem
 from webhooks.streams import HIGHEST_SEQ, Selection, open_feed
 
-__all__ = ["PATH", "EventStream", "router"]
+__all__ = ["PATH", "EventStream", "Writer", "router"]
 
 PATH: Final = "/api/events"
 
@@ -55,7 +56,7 @@ def router() -> APIRouter:
         selection: Annotated[Selection, Query()],
         last_event_id: Annotated[str | None, Header(description="The id of the last event known.")] = None,
     ) -> EventStream:
-        outlet = _Writer()
+        outlet = Writer()
         after = selection.after if last_event_id is None else _seq(last_event_id)
         # A client that knows nothing begins where the stream stands, as if it had said so.
         position = parts_of(request).hub.position if after is None else None
@@ -76,7 +77,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, outlet: _Writer, position: int | None) -> None:
+    def __init__(self, feed: Feed, outlet: Writer, position: int | None) -> None:
         super().__init__(headers=_HEADERS)
         # A stream has no length; Response counted an empty body.
         del self.headers["content-length"]
@@ -99,12 +100,17 @@ class EventStream(Response):
             _log.warning("client dropped", peer=scope.get("client"), reason=ending.value)
 
     async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
+        # A client that promised a body and sends none is refused here, where nobody can be told any more.
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except Problem:
             pass
-        self._feed.end(Ending.LEFT)
+        finally:
+            self._feed.end(Ending.LEFT)
 
 
-class _Writer:
+class Writer:
     """Writes events to one client."""
 
     def __init__(self) -> None:
