@@ -162,7 +162,8 @@ class Feed:
             if not rows or rows[-1].seq != after + len(rows) or self.client.ending:
                 return False
             after += len(rows)
-            await self._write(framing, rows)
+            if not await self._write(framing, rows):
+                return False
         self._hub.join(self.client, after=after)
         return True
 
@@ -178,11 +179,16 @@ class Feed:
     def _memory_begins(self) -> int:
         return self._hub.remembers_after or 0
 
-    async def _write(self, framing: Framing, rows: Sequence[Event]) -> None:
+    async def _write(self, framing: Framing, rows: Sequence[Event]) -> bool:
+        """Writes what the client gets of a page; False where its past would be needed to tell."""
         frames = [framing.frame(row) for row in rows]
-        seen = [frame for frame in frames if self.client.scope.sees(frame)]
+        scope = self.client.scope
+        seen = [frame for frame in frames if scope.sees(frame)]
+        if any(scope.guesses(frame) for frame in seen):
+            return False
         if seen:
             await self._outlet.frames(seen)
+        return True
 
     def _set_timer(self) -> None:
         self._beat_at = self._loop.time() + self._heartbeat

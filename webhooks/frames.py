@@ -21,19 +21,29 @@ _CALLS: Final = 10_000
 # to have been nobody's: whoever shows it must learn that it is gone.
 _HANDS_OVER: Final = (EventType.ANSWERED, EventType.TRANSFERRED, EventType.MERGED)
 
+# These may have been somebody's all the time, so only `reset` may say to others that something changed.
+_ANSWERED_BEFORE: Final = (EventType.TRANSFERRED, EventType.MERGED)
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whom a call concerns: phones that ring or talk, the login of who answered, or everybody."""
+    """Whom a call concerns: phones that ring or talk, the login of who answered, or everybody.
+
+    `guessed` says that it may not concern everybody: nobody remembers whose call it was that changed hands.
+    """
 
     phones: frozenset[str]
     logins: frozenset[str] = frozenset()
     unassigned: bool = False
+    guessed: bool = False
 
     def with_(self, other: Reach) -> Reach:
         """Returns whom either concerns."""
         return Reach(
-            self.phones | other.phones, self.logins | other.logins, self.unassigned or other.unassigned
+            self.phones | other.phones,
+            self.logins | other.logins,
+            self.unassigned or other.unassigned,
+            self.guessed or other.guessed,
         )
 
 
@@ -84,6 +94,11 @@ class Scope:
             self.wanted.isdisjoint(reach.phones) and self.wanted.isdisjoint(reach.logins)
         )
 
+    def guesses(self, frame: Frame) -> bool:
+        """Says whether an operator would see the frame only because nobody remembers whose call it was."""
+        reach = frame.reach
+        return reach is not None and reach.guessed and self.phones is not None and not self.own(frame)
+
     def own(self, frame: Frame) -> bool:
         """Says whether the frame concerns one of an operator's own phones."""
         return (
@@ -121,7 +136,9 @@ class Framing:
             if len(self._before) > self._calls:
                 self._before.popitem(last=False)
         if before is None:
-            before = Reach(frozenset(), unassigned=event.type in _HANDS_OVER)
+            before = Reach(
+                frozenset(), unassigned=event.type in _HANDS_OVER, guessed=event.type in _ANSWERED_BEFORE
+            )
         return now.with_(before)
 
 

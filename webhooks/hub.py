@@ -70,6 +70,8 @@ class Client:
             return False
         if not self.scope.sees(frame):
             return False
+        if self.scope.guesses(frame):
+            frame = reset_frame(frame.seq)
         if len(self._queue) >= self._limit:
             self.end(Ending.SLOW)
             return True

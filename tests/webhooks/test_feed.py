@@ -9,7 +9,7 @@ import pytest
 from fastagi.calls import EventType
 from fastagi.errors import JournalUnavailable
 from fastagi.events import encode
-from tests.webhooks.fakes import FakeBus, FakeJournal, event, make_call
+from tests.webhooks.fakes import FakeBus, FakeJournal, answered_by, event, make_call
 from tests.webhooks.world import until
 from webhooks import feed as module
 from webhooks.feed import Feed, Slices
@@ -173,6 +173,32 @@ async def test_an_empty_table_and_an_id_before_its_end_is_a_reset():
         await until(lambda: room.hub.clients == 2)
         room.happen()
         await until(lambda: old.seqs == [(RESET, 20), 21] and new.seqs == [21])
+
+
+@pytest.mark.parametrize("kind", [EventType.TRANSFERRED, EventType.MERGED])
+async def test_of_a_call_whose_past_nobody_knows_a_replay_tells_only_those_it_is_of(kind: EventType):
+    """102 hands a call over to 103; that 102 had it stands before the place where the replay begins."""
+    async with running(memory=2, before=10) as room:
+        room.bus.deliver(encode(room.journal.write(kind, answered_by(make_call(2), "103"))))
+        room.happen(20)
+        scopes = [Scope(phones=frozenset({phone})) for phone in ("101", "103")]
+        others, theirs, boss = Paper(), Paper(), Paper()
+        for paper, scope in zip((others, theirs, boss), (*scopes, Scope()), strict=True):
+            room.feed(paper, after=5, scope=scope)
+        await until(lambda: others.seqs == [(RESET, 31)])
+        await until(lambda: theirs.seqs == boss.seqs == list(range(6, 32)))
+
+
+async def test_of_a_call_whose_past_the_hub_does_not_know_others_get_a_reset():
+    async with running(before=1) as room:
+        old, live = Paper(), Paper()
+        scope = Scope(phones=frozenset({"101"}))
+        room.feed(live, scope=scope)
+        await until(lambda: room.hub.clients)
+        room.bus.deliver(encode(room.journal.write(EventType.TRANSFERRED, answered_by(make_call(2), "103"))))
+        room.happen()
+        room.feed(old, after=1, scope=scope)
+        await until(lambda: live.seqs == old.seqs == [(RESET, 2), 3])
 
 
 async def test_a_table_cleaned_in_the_middle_of_a_replay_is_a_reset():

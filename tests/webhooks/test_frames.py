@@ -101,6 +101,25 @@ def test_where_nobody_remembers_what_was_before(kind: EventType, seen: bool):
     assert PETRO.sees(frame) is seen
 
 
+@pytest.mark.parametrize(
+    ("kind", "past", "guessed"),
+    [
+        (EventType.TRANSFERRED, False, True),
+        (EventType.MERGED, False, True),
+        (EventType.ANSWERED, False, False),
+        (EventType.TRANSFERRED, True, False),
+    ],
+)
+def test_what_may_have_been_somebody_elses_all_the_time_is_guessed(
+    kind: EventType, past: bool, guessed: bool
+):
+    framing = Framing()
+    if past:
+        framing.frame(event(1, EventType.ANSWERED, answered_by(make_call(1), "103")))
+    frame = framing.frame(event(2, kind, answered_by(make_call(1), "101")))
+    assert [scope.guesses(frame) for scope in (PETRO, OLENA, ALL)] == [guessed, False, False]
+
+
 def test_calls_are_forgotten_when_they_end_and_beyond_the_limit():
     framing = Framing(calls=2)
     mine = answered_by(make_call(1), "101")
