@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from fastagi.interfaces import Accounts, Editor, Health, Journal, NumberLookup
+from fastagi.numbers import Numbers
 from webhooks.attempts import Attempts
 from webhooks.hub import Hub
 
@@ -34,6 +35,8 @@ class SiteSettings:
     version: str = "0"
     heartbeat: float = 15.0
     """Seconds between heartbeats of a stream, at each of which the session is looked at again."""
+    numbers: Numbers | None = None
+    """Reads the numbers that people search for as they write them; None takes them as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

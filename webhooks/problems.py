@@ -120,6 +120,12 @@ def _field_error(error: Mapping[str, Any]) -> dict[str, str]:
         return {"in": str(where), "field": "body", "reason": "is not valid JSON"}
     if error["type"] == "extra_forbidden":
         return {"in": str(where), "field": _known(names), "reason": "there is no such field"}
+    if error.get("input") == "":
+        return {
+            "in": str(where),
+            "field": field or str(where),
+            "reason": "is empty; give a value or leave it out",
+        }
     return {"in": str(where), "field": field or str(where), "reason": _reason(str(error["msg"]))}
 
 

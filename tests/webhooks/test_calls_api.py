@@ -7,8 +7,12 @@ import pytest
 
 from fastagi.calls import Caller, EventType, Outcome, Status, Subscriber
 from fastagi.events import CallModel
+from fastagi.interfaces import Account, Role
+from fastagi.numbers import Numbers
 from tests.webhooks.fakes import NOON, FakeEditor, answered_by, make_call
 from tests.webhooks.world import World
+from webhooks.api.calls import CallFilter
+from webhooks.site import SiteSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +117,64 @@ async def test_a_wrong_filter_is_named(parameters: dict[str, str], field: str):
     assert response.json()["detail"].startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize(
+    ("parameters", "detail"),
+    [
+        (
+            {"from": "2026-11-23T00:00:00 03:00"},
+            "from: has a space where its zone begins; in an address write + as %2B",
+        ),
+        (
+            {"to": "2026-11-23T00:00 0300"},
+            "to: has a space where its zone begins; in an address write + as %2B",
+        ),
+        ({"number": ""}, "number: is empty; give a value or leave it out"),
+        ({"from": ""}, "from: is empty; give a value or leave it out"),
+        ({"status": ""}, "status: is empty; give a value or leave it out"),
+    ],
+)
+async def test_what_is_easily_got_wrong_is_told_how_to_write(parameters: dict[str, str], detail: str):
+    async with (world := filled()).client(world.supervisor) as client:
+        response = await client.get("/api/calls", params=parameters)
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
+@pytest.mark.parametrize("time", ["2026-11-23T15:00:05%2B03:00", "2026-11-23 12:00:05Z", "1795435205"])
+async def test_times_with_a_zone_in_an_address(time: str):
+    async with (world := filled()).client(world.supervisor) as client:
+        page = (await client.get(f"/api/calls?from={time}")).json()
+    assert numbers(page) == [9, 8, 7, 6, 5]
+
+
+@pytest.mark.parametrize(
+    ("number", "searched"),
+    [
+        ("89035550199", "+79035550199"),
+        (" 8 (903) 555-01-99 ", "+79035550199"),
+        ("+79035550199", "+79035550199"),
+        ("9035550199", "9035550199"),
+        ("903 555-01-99", "903 555-01-99"),
+        ("0199", "0199"),
+        ("101", "101"),
+        ("8", "8"),
+        ("anonymous", "anonymous"),
+    ],
+)
+def test_a_number_is_searched_for_as_people_write_it(number: str, searched: str):
+    account = Account(login="boss", name="", role=Role.SUPERVISOR)
+    chosen = CallFilter(number=number)
+    assert chosen.query(account, Numbers("RU", r"^\d{2,4}$")).number == searched
+    assert chosen.query(account, None).number == number.strip()
+
+
+async def test_the_list_reads_numbers_as_it_is_told():
+    world = World(settings=SiteSettings(numbers=Numbers("RU", r"^\d{2,4}$")))
+    world.journal.write(EventType.STARTED, make_call(1, caller=Caller(raw="8903", e164="+79035550199")))
+    async with world.client(world.supervisor) as client:
+        assert numbers((await client.get("/api/calls?number=89035550199")).json()) == [1]
+        assert numbers((await client.get("/api/calls?number=89035550198")).json()) == []
+
+
 async def test_a_call_of_another_operator_does_not_exist():
     world = filled()
     ringing_at_ours = replace(answered_by(make_call(20), "102"), ringing=("101",))
@@ -151,6 +213,9 @@ async def test_changing_status_and_note():
         ({"status": "done"}, "status: "),
         ({"note": "x" * 4001}, "note: "),
         ({"note": "a\x00b"}, "note: "),
+        ({"note": "a\x1bb"}, "note: "),
+        ({"note": "a\x85b"}, "note: "),
+        ({"status": "ringing"}, "status: should be 'in_processing', 'processed' or 'not_processed'"),
         ({"note": 7}, "note: "),
         ({"subscriber": "4711"}, "subscriber: "),
         (["status"], "body: "),
@@ -162,6 +227,24 @@ async def test_a_wrong_change_is_named(change: object, named: str):
     assert response.status_code == 422
     assert named in response.json()["detail"]
     assert world.journal.rows["main:5.1"].version == 2
+
+
+@pytest.mark.parametrize(
+    "note", ["5\u00a0000 ₽", "\U0001f469\u200d\U0001f4bb", "a\tb\r\nc", "\u202b\u05d0", "\u2028"]
+)
+async def test_a_note_may_have_every_sign_that_is_text(note: str):
+    async with (world := filled()).client(world.supervisor) as client:
+        response = await client.patch("/api/calls/main:5.1", json={"note": note})
+    assert (response.status_code, response.json()["note"]) == (200, note)
+
+
+async def test_a_half_surrogate_is_no_text():
+    async with (world := filled()).client(world.supervisor) as client:
+        headers = {"Content-Type": "application/json"}
+        content = b'{"note": "\\ud83d"}'
+        response = await client.patch("/api/calls/main:5.1", content=content, headers=headers)
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("note: ")
 
 
 async def test_a_call_that_is_gone_when_it_is_changed(monkeypatch: pytest.MonkeyPatch):

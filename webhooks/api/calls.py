@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from fastagi.calls import Call, Outcome, Status
 from fastagi.events import CallModel, call_model
 from fastagi.interfaces import Account, CallQuery
+from fastagi.numbers import Numbers
 from webhooks.access import current_account, may_see, sees_all
 from webhooks.api.export import MEDIA_TYPE as CSV
 from webhooks.api.export import csv_response
@@ -17,9 +19,22 @@ from webhooks.api.models import Edit, HistoryModel, PageModel
 from webhooks.parts import Parts, parts_of
 from webhooks.problems import Problem
 
-__all__ = ["router"]
+__all__ = ["CallFilter", "router"]
 
 Signed = Annotated[Account, Depends(current_account)]
+
+_NO_DIGIT: Final = re.compile(r"[^0-9]+")
+_LOST_PLUS: Final = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)? \d\d:?\d\d$", re.ASCII)
+
+
+def _with_plus(value: object) -> object:
+    """Says what became of a zone's plus: in an address it stands for a space."""
+    if isinstance(value, str) and _LOST_PLUS.search(value):
+        raise ValueError("has a space where its zone begins; in an address write + as %2B")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_with_plus)]
 
 
 class CallFilter(BaseModel):
@@ -34,22 +49,22 @@ class CallFilter(BaseModel):
         None, min_length=1, max_length=64, description="Caller or called number, by its last digits."
     )
     id: str | None = Field(None, min_length=1, max_length=160)
-    since: AwareDatetime | None = Field(
+    since: Time | None = Field(
         None, alias="from", description="Begun at or after; with a zone: 2026-11-23T00:00:00Z."
     )
-    until: AwareDatetime | None = Field(None, alias="to", description="Begun before; with a zone.")
+    until: Time | None = Field(None, alias="to", description="Begun before; with a zone.")
     recognised: bool | None = Field(None, description="True: the caller is a subscriber.")
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = Field(None, max_length=500, description="`next` of the page before.")
     format: Literal["json", "csv"] | None = None
 
-    def query(self, account: Account) -> CallQuery:
-        """Returns the query, limited to what the account may see."""
+    def query(self, account: Account, numbers: Numbers | None) -> CallQuery:
+        """Returns the query, limited to what the account may see; `numbers` reads the number as people write it."""
         return CallQuery(
             status=self.status,
             outcome=self.outcome,
             operator=self.operator,
-            number=self.number,
+            number=self.number and _searched(self.number, numbers),
             id=self.id,
             since=self.since,
             until=self.until,
@@ -76,8 +91,9 @@ def router() -> APIRouter:
         chosen: Annotated[CallFilter, Query()],
         accept: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
-        journal = parts_of(request).journal
-        query = chosen.query(account)
+        parts = parts_of(request)
+        journal = parts.journal
+        query = chosen.query(account, parts.settings.numbers)
         if chosen.format == "csv" or (chosen.format is None and _wants_csv(accept)):
             return await csv_response(journal, query)
         page = await journal.calls(query)
@@ -95,7 +111,8 @@ def router() -> APIRouter:
     async def edit(request: Request, account: Signed, id: str, change: Edit) -> CallModel:
         parts = parts_of(request)
         await _find(parts, account, id)
-        call = await parts.editor.edit(id, by=account.login, status=change.status, note=change.note)
+        status = Status(change.status) if change.status else None
+        call = await parts.editor.edit(id, by=account.login, status=status, note=change.note)
         if call is None:
             raise _no_such_call()
         return call_model(call)
@@ -108,6 +125,14 @@ def router() -> APIRouter:
         return PageModel[HistoryModel](items=items, total=len(items), total_exact=True, next=None)
 
     return routes
+
+
+def _searched(number: str, numbers: Numbers | None) -> str:
+    """Returns the end to look for: "8 (903) 555-01-99" is kept as +79035550199, of which it is no end."""
+    e164 = numbers.parse(number).e164 if numbers else None
+    if e164 is None or e164.endswith(_NO_DIGIT.sub("", number)):
+        return number.strip()
+    return e164
 
 
 def _wants_csv(accept: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final, Generic, Literal, TypeVar
+from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -62,13 +63,17 @@ class Edit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Literal[Status.IN_PROCESSING, Status.PROCESSED, Status.NOT_PROCESSED] | None = None
+    # Plain texts, so that an error names them as they are to be written.
+    status: Literal["in_processing", "processed", "not_processed"] | None = None
     note: str | None = Field(None, max_length=_LONGEST_NOTE)
 
     @field_validator("note")
     @classmethod
     def _text(cls, value: str | None) -> str | None:
-        if value is not None and any(not sign.isprintable() and sign not in "\n\r\t" for sign in value):
+        # Joiners, hard spaces and the like are part of people's texts; half surrogates cannot be written as UTF-8.
+        if value is not None and any(
+            category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in value
+        ):
             raise ValueError("must be text: control characters are not allowed")
         return value
 
