@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from fastagi.errors import BadInput
 from webhooks.parts import Parts
+from webhooks.serverlog import ServerLog
 
 __all__ = ["PushServer"]
 
@@ -55,6 +56,7 @@ class PushServer:
         self._port = port
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._said = ServerLog()
 
     @property
     def port(self) -> int:
@@ -69,6 +71,7 @@ class PushServer:
         """
         sockets = await self._listen()
         self._port = sockets[0].getsockname()[1]
+        self._said.open()
         self._server = _Server(_config(self._site))
         self._task = asyncio.create_task(self._server.serve(sockets), name="push server")
         await self._server.up.wait()
@@ -83,6 +86,7 @@ class PushServer:
             self._server.should_exit = True
             await self._task
             self._server = self._task = None
+        self._said.close()
 
     async def _listen(self) -> list[socket.socket]:
         """Binds every address of the host, so that "localhost" is found by IPv4 and IPv6 alike."""
@@ -228,4 +232,10 @@ class _Http(_Reading, H11Protocol):
 
 
 class _WebSocket(_Reading, WebSocketsSansIOProtocol):
-    """WebSocket."""
+    """WebSocket; a handshake that was refused with an answer is over, which uvicorn takes for a mistake."""
+
+    async def send(self, message: Any) -> None:
+        """Sends, and takes note of the end of a refusal."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True

@@ -91,16 +91,18 @@ async def read_to_end(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
 
 
-async def test_garbage_is_answered_and_closed():
+async def test_garbage_is_answered_and_closed_and_logged_once():
     world = World()
-    async with world.serving() as server:
-        for garbage in (b"\x00\xff\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"x" * 20_000):
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(garbage)
-            assert (await read_to_end(reader)).startswith(b"HTTP/1.1 400 ")
-            writer.close()
-        async with httpx.AsyncClient() as client:
-            assert (await client.get(f"http://127.0.0.1:{server.port}/healthz")).status_code == 200
+    with capture_logs() as said:
+        async with world.serving() as server:
+            for garbage in (b"\x00\xff\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"x" * 20_000):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(garbage)
+                assert (await read_to_end(reader)).startswith(b"HTTP/1.1 400 ")
+                writer.close()
+            async with httpx.AsyncClient() as client:
+                assert (await client.get(f"http://127.0.0.1:{server.port}/healthz")).status_code == 200
+    assert [line["event"] for line in said].count("Invalid HTTP request received.") == 1
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
