@@ -20,7 +20,6 @@ from twisted.internet.endpoints import HostnameEndpoint
 from fastagi.accounts import SqlAccounts
 from fastagi.agi.protocol import AgiFactory, Refusal
 from fastagi.agi.service import AgiService
-from fastagi.agi.variables import check_extra
 from fastagi.ami.service import AmiService
 from fastagi.ami.sign_in import Account
 from fastagi.ami.tracker import Tracker
@@ -31,6 +30,7 @@ from fastagi.following import Following
 from fastagi.interfaces import Health
 from fastagi.journal.own import SqlJournal
 from fastagi.journal.spool import FileSpool, NoSpool
+from fastagi.linenames import readable_lines
 from fastagi.looplag import LoopLag
 from fastagi.metrics import Metrics, Sample
 from fastagi.parts import (
@@ -96,7 +96,7 @@ class Core:
             numbers=self.numbers,
             writer=self.writer,
             clock=now,
-            lines=config.lines,
+            lines=readable_lines(config.lines, self.numbers),
             extra=config.agi.variables,
             prefix=config.agi.inherit,
         )
@@ -217,6 +217,7 @@ class PushSide:
             currency=config.console.currency,
             secure_cookies=config.push.secure_cookies,
             version=version("whocalls"),
+            numbers=core.numbers,
         )
         site = create_site(
             journal=core.journal,
@@ -259,13 +260,11 @@ class Application:
 
     Raises:
         ConfigError: the roles are split but the bus does not reach beyond this process.
-        BadInput: further channel variables that cannot be.
     """
 
     def __init__(self, config: Config, reactor: Any, *, calls: bool = True, push: bool = True) -> None:
         if not (calls and push) and config.bus.url.startswith("memory://"):
             raise ConfigError("configuration", "bus.url", "split roles meet over Redis: redis://HOST:6379/0")
-        check_extra(config.agi.variables, config.agi.inherit)
         pbxs: dict[str, Pbx] = {}
         self._config = config
         self.core = Core(config, pbxs, calls=calls)
