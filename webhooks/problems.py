@@ -14,16 +14,45 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from fastagi.errors import BadInput, JournalUnavailable, LookupServiceError
 
-__all__ = ["MEDIA_TYPE", "Problem", "fields_problem", "install", "problem_response"]
+__all__ = [
+    "MEDIA_TYPE",
+    "FieldError",
+    "Problem",
+    "ProblemModel",
+    "fields_problem",
+    "install",
+    "problem_response",
+]
 
 MEDIA_TYPE: Final = "application/problem+json"
 
 _RETRY_AFTER: Final = {"Retry-After": "5"}
 """Seconds after which a client may try again when a part of ours is away; the push side polls as often."""
+
+
+class FieldError(BaseModel):
+    """A field that is wrong."""
+
+    where: str = Field(alias="in", description="The part of the request: body, query, path or header.")
+    field: str
+    reason: str
+
+
+class ProblemModel(BaseModel):
+    """The form of every error answer (RFC 9457)."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = Field(description='Always "about:blank": the status says what kind of error it is.')
+    title: str = Field(description="The words of the status.")
+    status: int
+    detail: str = Field(description="What is wrong and what would be right, naming the field.")
+    errors: list[FieldError] = Field(default=[], description="With 422: each field that is wrong.")
 
 
 class Problem(HTTPException):

@@ -15,6 +15,7 @@ from fastagi.interfaces import Accounts, Editor, Health, Journal, NumberLookup
 from webhooks import problems, sse, websocket
 from webhooks.access import SameSiteGuard
 from webhooks.api import calls, docs, health, lookup, operators, session
+from webhooks.api.schema import Site
 from webhooks.attempts import Attempts
 from webhooks.hub import Hub
 from webhooks.limits import BodyLimit, SecurityHeaders
@@ -52,7 +53,7 @@ def create_site(
         console_router: the pages; None serves the API alone.
     """
     settings = settings or SiteSettings()
-    app = FastAPI(
+    app = Site(
         title="whocalls",
         version=settings.version,
         openapi_url="/api/openapi.json",

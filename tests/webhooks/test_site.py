@@ -1,12 +1,15 @@
 """The rest of the site: lookup, health, metrics, docs, headers, errors, limits."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import APIRouter
 
+from fastagi.calls import Outcome, Status
 from fastagi.errors import DirectoryUnavailable
 from fastagi.interfaces import Health, LookupAnswer
 from tests.webhooks.fakes import FakeEditor, FakeLookup
@@ -82,6 +85,95 @@ async def test_metrics_are_for_this_machine_and_for_tokens(peer: str, headers: d
     if status == 200:
         assert response.text == "whocalls_up 1\n"
         assert response.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "told"),
+    [
+        ("127.0.0.1", {}, True),
+        ("192.0.2.7", {}, False),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False),
+        ("192.0.2.7", {"Authorization": "Bearer token-of-crm"}, True),
+        ("192.0.2.7", {"Authorization": "Bearer wrong"}, False),
+    ],
+)
+async def test_strangers_are_not_told_why_a_part_is_ill(peer: str, headers: dict[str, str], told: bool):
+    world = World()
+    world.parts["ami main"] = Health(ok=False, detail="10.0.0.5:5038 refused")
+    async with world.client(client=(peer, 1)) as client:
+        response = await client.get("/healthz", headers=headers)
+    assert response.status_code == 503
+    parts = response.json()["parts"]
+    assert {name: part["ok"] for name, part in parts.items()} == {"journal": True, "ami main": False}
+    assert ("10.0.0.5" in response.text) == told
+    assert all(("detail" in part) == told for part in parts.values())
+
+
+async def test_health_is_told_while_nobody_can_be_known():
+    world = World()
+    world.accounts.away = True
+    world.parts["journal"] = Health(ok=False, detail="db.example is away")
+    async with world.client(world.operator, client=("192.0.2.7", 1)) as client:
+        response = await client.get("/healthz")
+    assert response.json() == {"ok": False, "parts": {"journal": {"ok": False}}}
+
+
+async def test_the_schema_says_who_may_ask_and_how_errors_look():
+    async with World().client() as client:
+        schema = (await client.get("/api/openapi.json")).json()
+    schemes = schema["components"]["securitySchemes"]
+    assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", "whocalls_session")
+    assert (schemes["token"]["type"], schemes["token"]["scheme"]) == ("http", "bearer")
+    assert not {"HTTPValidationError", "ValidationError"} & set(schema["components"]["schemas"])
+    assert {"type", "title", "status", "detail", "errors"} == set(
+        schema["components"]["schemas"]["ProblemModel"]["properties"]
+    )
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemModel"}}}
+    errors, open_to_all = {}, set()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            name = f"{method.upper()} {path}"
+            found = {int(status) for status in operation["responses"] if status >= "400"}
+            if name != "GET /healthz":
+                assert all(operation["responses"][str(status)]["content"] == problem for status in found)
+            errors[name] = found
+            if "security" not in operation:
+                open_to_all.add(name)
+            else:
+                assert operation["security"][:2] == [{"session": []}, {"token": []}]
+    assert open_to_all == {"POST /api/session", "DELETE /api/session"}
+    assert errors == {
+        "POST /api/session": {401, 403, 413, 415, 422, 429, 503},
+        "GET /api/session": {401, 503},
+        "DELETE /api/session": {403, 503},
+        "GET /api/calls": {401, 422, 503},
+        "GET /api/calls/{id}": {401, 404, 422, 503},
+        "PATCH /api/calls/{id}": {401, 403, 404, 422, 503},
+        "GET /api/calls/{id}/history": {401, 404, 422, 503},
+        "GET /api/lookup": {401, 422, 503},
+        "GET /api/operators": {401, 503},
+        "GET /api/events": {401, 422, 503},
+        "GET /healthz": {503},
+        "GET /metrics": {401, 503},
+    }
+    assert "HealthModel" in str(schema["paths"]["/healthz"]["get"]["responses"]["503"])
+
+
+async def test_every_reference_in_the_schema_leads_somewhere():
+    schema = World().site.openapi()
+    names = set(re.findall(r"#/components/schemas/([A-Za-z_]+)", json.dumps(schema)))
+    assert names <= set(schema["components"]["schemas"])
+    assert "FieldError" in names
+
+
+async def test_the_docs_list_the_values_that_are_allowed():
+    async with World().client() as client:
+        page = (await client.get("/api/docs")).text
+    assert ", ".join(one.value for one in Status) in page
+    assert ", ".join(one.value for one in Outcome) in page
+    changes = ", ".join((Status.IN_PROCESSING, Status.PROCESSED, Status.NOT_PROCESSED))
+    assert f"<code>status</code>: one of <code>{changes}</code>" in page
+    assert "One of <code>json, csv</code>" in page
 
 
 async def test_the_docs_have_no_script_and_name_every_route():

@@ -58,24 +58,41 @@ def _operations(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "method": method.upper(),
                 "path": path,
                 "summary": operation.get("summary", ""),
-                "parameters": [_parameter(one) for one in operation.get("parameters", ())],
+                "parameters": [_parameter(schema, one) for one in operation.get("parameters", ())],
+                "errors": [status for status in operation["responses"] if status >= "400"],
                 "body": _body(schema, operation.get("requestBody")),
             }
 
 
-def _parameter(parameter: Mapping[str, Any]) -> dict[str, str]:
+def _parameter(schema: Mapping[str, Any], parameter: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": parameter["name"],
         "where": parameter["in"] + (", required" if parameter.get("required") else ""),
         "about": parameter.get("description", ""),
+        "allowed": _values(schema, parameter["schema"]),
     }
 
 
-def _body(schema: Mapping[str, Any], body: Mapping[str, Any] | None) -> list[str]:
-    """Returns the names of the fields of a JSON body."""
+def _body(schema: Mapping[str, Any], body: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """Returns the fields of a JSON body by their names, each with the values it may have (empty: any)."""
     if body is None:
-        return []
-    model = body["content"]["application/json"]["schema"]
-    if "$ref" in model:
-        model = schema["components"]["schemas"][model["$ref"].rpartition("/")[2]]
-    return list(model.get("properties", ()))
+        return {}
+    model = _followed(schema, body["content"]["application/json"]["schema"])
+    return {name: _values(schema, form) for name, form in model.get("properties", {}).items()}
+
+
+def _values(schema: Mapping[str, Any], form: Mapping[str, Any]) -> list[str]:
+    """Returns the values that a schema allows where it lists them; an empty list where it does not."""
+    form = _followed(schema, form)
+    found = [str(form["const"])] if "const" in form else [str(one) for one in form.get("enum", ())]
+    for choice in form.get("anyOf", ()):
+        found += _values(schema, choice)
+    return found
+
+
+def _followed(schema: Mapping[str, Any], form: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns what a reference points at; anything else as it is."""
+    if "$ref" not in form:
+        return form
+    found: Mapping[str, Any] = schema["components"]["schemas"][form["$ref"].rpartition("/")[2]]
+    return found

@@ -116,12 +116,10 @@ class LookupModel(BaseModel):
 
 
 class PartModel(BaseModel):
-    """How a part of the service is."""
-
-    model_config = ConfigDict(from_attributes=True)
+    """How a part of the service is; strangers are not told `detail`."""
 
     ok: bool
-    detail: str
+    detail: str | None = None
 
 
 class HealthModel(BaseModel):
