@@ -188,10 +188,9 @@ def test_a_locked_database_fails_the_kept_connection_at_once(url, tmp_path):
         other.execute("PRAGMA journal_mode = DELETE")  # in WAL mode nothing locks a reader out
         async with opened(url) as database:
             other.execute("BEGIN EXCLUSIVE")
-            began = time.monotonic()
+            assert database.keyed().scalar(text("PRAGMA busy_timeout")) == 0
             with pytest.raises(OperationalError, match="locked"):
                 seq(database.keyed())
-            assert time.monotonic() - began < 0.1
             other.execute("ROLLBACK")
             other.close()
             assert seq(database.keyed()) == 0
@@ -258,7 +257,7 @@ def test_a_query_past_its_limit_is_ended_and_its_thread_is_free_again(url):
             began = time.monotonic()
             with pytest.raises(DatabaseUnavailable, match=r"no answer within 0\.1 s"):
                 await database.read(slow, limit=0.1)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 30  # the query itself would take minutes
             assert "no answer" in database.health().detail
             assert await until_it_answers(database) == 0
             assert database.health().ok
@@ -301,10 +300,10 @@ def test_when_every_thread_ran_out_of_time_all_are_refused_at_once_then_one_trie
                 isinstance(e, DatabaseUnavailable)
                 for e in await asyncio.gather(*stuck, return_exceptions=True)
             )
-            began = time.monotonic()
+            asked = []
             with pytest.raises(DatabaseUnavailable, match="trying again within"):
-                await database.read(seq)
-            assert time.monotonic() - began < 0.05
+                await database.read(asked.append)
+            assert asked == []
             assert await until_it_answers(database) == 0
 
     asyncio.run(main())
@@ -339,11 +338,11 @@ def test_the_loop_goes_on_while_queries_run(url):
     async def main() -> None:
         async with opened(url, threads=2) as database:
             tasks = [asyncio.create_task(database.read(slow, limit=0.5)) for _ in range(2)]
-            worst, last = 0.0, time.monotonic()
-            while not all(task.done() for task in tasks):
+            turns = 0
+            while not any(task.done() for task in tasks):
                 await asyncio.sleep(0.001)
-                worst, last = max(worst, time.monotonic() - last), time.monotonic()
-            assert worst < 0.25
+                turns += 1
+            assert turns > 10  # a query that held the loop up would let it turn once or twice
             await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(main())
