@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,6 +19,7 @@ from fastagi.calls import Call as CallValue
 from fastagi.errors import JournalUnavailable
 from fastagi.events import Event, decode
 from fastagi.interfaces import Account, CallPage, CallQuery, EventRange, Role, StatusChange
+from tests.lab.ports import free_port
 from webhooks.access import current_account_or_none, may_see
 from webhooks.console import ConsoleSettings, router
 from webhooks.hub import Hub
@@ -44,7 +45,7 @@ class StandIn:
     def __init__(self, *accounts: Account, language: str = "en") -> None:
         self.journal = MemoryJournal()
         self.accounts = MemoryAccounts(accounts)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._language = language
         self._loop = asyncio.new_event_loop()
@@ -103,12 +104,12 @@ class StandIn:
         value = _event(None, "call.updated", call).call
         self.journal.rows[value.id] = value
 
-    def send(self, kind: str, call: Call) -> None:
-        """Journals a call and its event, and sends the event to open streams."""
-        self._run(self._send(kind, call))
+    def send(self, kind: str, call: Call, *, ago: float = 0) -> None:
+        """Journals a call and its event of `ago` seconds ago, and sends the event to open streams."""
+        self._run(self._send(kind, call, ago))
 
-    async def _send(self, kind: str, call: Call) -> None:
-        event = _event(len(self.journal.events) + 1, kind, call)
+    async def _send(self, kind: str, call: Call, ago: float) -> None:
+        event = _event(len(self.journal.events) + 1, kind, call, ago)
         self.journal.rows[event.call.id] = event.call
         self.journal.events.append(event)
         if self._hub:
@@ -210,8 +211,9 @@ def operator(login: str, name: str, *phones: str, **more: Any) -> Account:
     return Account(login=login, name=name, sip_phones=phones, **{"role": Role.OPERATOR, **more})
 
 
-def _event(seq: int | None, kind: str, call: Call) -> Event:
-    body = {"v": 1, "seq": seq, "type": kind, "at": call["started_at"], "call": call}
+def _event(seq: int | None, kind: str, call: Call, ago: float = 0) -> Event:
+    at = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
+    body = {"v": 1, "seq": seq, "type": kind, "at": at, "call": call}
     return decode(json.dumps(body).encode())
 
 
@@ -227,9 +229,3 @@ def _meets(call: CallValue, query: CallQuery) -> bool:
 
 async def _limited(task: Awaitable[Any]) -> Any:
     return await asyncio.wait_for(task, 25)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -156,6 +156,52 @@ def test_a_card_survives_a_reload_folded_as_it_was(console: Open, back: StandIn)
     expect(page.locator(".card.folded")).to_contain_text("Кузнецов Пётр")
 
 
+def test_the_card_of_a_call_transferred_to_my_phone_survives_a_reload(console: Open, back: StandIn) -> None:
+    page = console()
+    talk = answered(call(), "102")
+    back.send("call.ringing", changed(talk, ringing=["101"]))
+    expect(fact(page, "state")).to_have_text("Ringing")
+    page.reload()
+    expect(fact(page, "state")).to_have_text("Ringing")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+COUNT = """() => {
+  window.begun = [];
+  const note = (changes) => changes.forEach(({ addedNodes }) =>
+    addedNodes.forEach((one) => window.begun.push(one.dataset.call)));
+  new MutationObserver(note).observe(document.querySelector("#cards .stack"), { childList: true });
+}"""
+
+
+def test_after_a_break_only_calls_that_go_on_get_a_card(console: Open, back: StandIn) -> None:
+    page = console()
+    back.send("call.ringing", call("+79160000000", who={}))  # so that there is an id to come back with
+    expect(card(page)).to_have_count(1)
+    page.evaluate(COUNT)
+    back.stop()
+    ring, waiting = call(ago=60), call("+79161111111", ago=50, who={})
+    back.send("call.ringing", ring, ago=60)
+    back.send("call.ringing", waiting, ago=50)
+    talk = answered(ring, "101")
+    back.send("call.answered", talk, ago=40)
+    back.send("call.ended", ended(talk), ago=30)
+    back.start()
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(card(page)).to_have_count(2)
+    fresh = call("+79162222222", who={})
+    back.send("call.ringing", fresh)
+    expect(card(page)).to_have_count(3)
+    assert page.evaluate("window.begun") == [waiting["id"], fresh["id"]]
+
+
+def test_a_clock_that_is_wrong_delays_a_card_and_does_not_lose_it(console: Open, back: StandIn) -> None:
+    page = console()
+    back.send("call.ringing", call(), ago=600)
+    expect(fact(page, "state")).to_have_text("Ringing")
+
+
 def test_a_call_that_ended_while_the_page_was_not_listening_leaves_no_card(
     console: Open, back: StandIn
 ) -> None:

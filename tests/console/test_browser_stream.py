@@ -1,5 +1,6 @@
 """The live connection: broken, made again, told to read anew. In a real browser."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -83,7 +84,9 @@ def test_it_comes_back_with_the_id_of_the_last_event_even_of_one_it_did_not_see(
     back.send("call.updated", talk)  # none of an operator's business; a heartbeat brings its id
     with page.expect_request("**/api/events", timeout=20_000):
         seen = back.accounts.looked_up
+        end = time.monotonic() + 30
         while back.accounts.looked_up < seen + 2:  # at each heartbeat; the first is written before the second
+            assert time.monotonic() < end, "no heartbeat looked at the session"
             page.wait_for_timeout(50)
         back.stop()
         back.start()

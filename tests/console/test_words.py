@@ -1,5 +1,6 @@
 """Every text in every language, and none that nobody uses."""
 
+import csv
 import re
 from importlib.resources import files
 
@@ -23,6 +24,13 @@ SAME = {
     "card.id",
 }
 
+
+def _demo_states() -> set[str]:
+    """The states of service that the demo's subscribers have."""
+    with files("fastagi").joinpath("demo_subscribers.csv").open(encoding="utf-8", newline="") as text:
+        return {row["service_status"] for row in csv.DictReader(text)} - {""}
+
+
 # Keys put together from a value of the contract or a state: each of these must be there.
 BUILT = {
     *(f"theme.{one}" for one in ("system", "light", "dark")),
@@ -31,7 +39,7 @@ BUILT = {
     *(f"outcome.{one}" for one in ("no_answer", "busy", "abandoned", "failed", "not_observed")),
     *(f"connection.{one}" for one in ("connecting", "live", "reconnecting")),
     *(f"card.{one}" for one in ("ringing", "mine", "taken", "elsewhere", "ended", "missed")),
-    *(f"service.{one}" for one in ("enabled", "disabled", "not_active", "hold")),
+    *(f"service.{one}" for one in {"enabled", "disabled", "not_active", "hold", *_demo_states()}),
 }
 
 

@@ -32,15 +32,20 @@ export class Cards {
     this.#narrow.addEventListener("change", () => this.#show());
   }
 
-  /** Takes what is newly known of a call. */
-  take(call) {
+  /**
+   * Takes what is newly known of a call. Only `fresh` news begins a card.
+   * Returns false where the call is to be read: it would have a card, were the news not old.
+   */
+  take(call, fresh) {
     const before = this.#cards.get(call.id);
     const card = afterNews(before, call, this.#phones, Date.now());
-    if (!card && !before) return;
+    if (card && !before && !fresh) return false;
+    if (!card && !before) return true;
     if (card) this.#cards.set(call.id, card);
     else this.#cards.delete(call.id);
     this.#announce(before, card);
     this.#show();
+    return true;
   }
 
   /** Reads the live calls anew: after a reload, and after news may have been lost. */
@@ -48,7 +53,7 @@ export class Cards {
     const pages = await Promise.all(["ringing", "in_processing"].map(
       (status) => request("GET", `/api/calls?status=${status}&limit=200`)));
     const live = pages.flatMap((page) => page.items);
-    for (const call of live.reverse()) this.take(this.#known.keep(call));
+    for (const call of live.reverse()) this.take(this.#known.keep(call), true);
     const seen = new Set(live.map((call) => call.id));
     const lost = [...this.#cards.values()].filter(({ call }) => isLive(call) && !seen.has(call.id));
     await Promise.all(lost.map(({ call }) => this.#ask(call)));
@@ -77,7 +82,7 @@ export class Cards {
   // A call that is no longer in the lists has ended, or is now one that this person may not see.
   async #ask(call) {
     try {
-      this.take(this.#known.keep(await request("GET", `/api/calls/${encodeURIComponent(call.id)}`)));
+      this.take(this.#known.keep(await request("GET", `/api/calls/${encodeURIComponent(call.id)}`)), true);
     } catch (error) {
       if (error.status !== 403 && error.status !== 404) throw error;
       this.#cards.delete(call.id);

@@ -9,6 +9,7 @@ export class CallList {
   #known;
   #view;
   #account;
+  #failed;
   #byId = new Map();
   #held = new Set(); // new calls that wait while the list is scrolled
   #during = null; // calls that came while a page is being fetched
@@ -18,11 +19,15 @@ export class CallList {
   #exact = true;
   #turn = 0; // only the answer to the latest question counts
 
-  /** `account` decides which calls belong here: an operator's list has no calls that others answered. */
-  constructor(known, view, account) {
+  /**
+   * `account` decides which calls belong here: an operator's list has no calls that others answered.
+   * `failed` is told why a reading failed that nobody asked for.
+   */
+  constructor(known, view, account, failed) {
     this.#known = known;
     this.#view = view;
     this.#account = account;
+    this.#failed = failed;
   }
 
   /** Sets the number before the first reading. */
@@ -125,7 +130,7 @@ export class CallList {
 
   #matches(call) {
     const digits = this.#number.replaceAll(/\D/g, "");
-    const numbers = [call.caller.e164, call.caller.raw, call.called];
+    const numbers = [call.caller.e164 ?? call.caller.raw, call.called];
     return !this.#number || numbers.some((one) => one?.replaceAll(/\D/g, "").endsWith(digits));
   }
 
@@ -141,7 +146,7 @@ export class CallList {
 
   #shorten() {
     this.#byId = new Map(this.#sorted().slice(0, PAGE).map((call) => [call.id, call]));
-    this.reread();
+    this.reread().catch(this.#failed);
   }
 
   #show() {

@@ -45,6 +45,11 @@ export class CallTable {
     setText(this.#slots.problem, say("calls.problem", { reason: reasonText(error) }), error.message || null);
   }
 
+  /** Whether something went wrong and is not well again. */
+  hasProblem() {
+    return !this.#root.querySelector(".problem-bar").hidden;
+  }
+
   show({ calls, held, total, exact, more, number }) {
     const first = this.#rows.size === 0;
     this.#drop(new Set(calls.map((call) => call.id)));
