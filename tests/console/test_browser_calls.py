@@ -10,6 +10,7 @@ from fastagi.interfaces import Role
 from tests.console.browser import open_console
 from tests.console.sample_calls import answered, call, ended, sample_day, subscriber
 from tests.console.stand_in import StandIn, operator
+from tests.who_sees import CASES, PHONES
 
 pytestmark = pytest.mark.browser
 
@@ -339,6 +340,27 @@ def test_an_operator_loses_sight_of_a_call_that_somebody_else_answered(console: 
     back.send("call.answered", answered(ring, "102"))
     expect(rows(page)).to_have_count(0)
     expect(page.locator("[data-slot=total]")).to_have_text("0 calls")
+
+
+BELONG = """async ([calls, phones]) => {
+  const main = document.querySelector("script[type=module]").src;
+  const { CallList } = await import(main.replace("main.js", "list.js"));
+  const { KnownCalls } = await import(main.replace("main.js", "known.js"));
+  let shown = [];
+  const view = { isScrolled: () => false, show: ({ calls }) => { shown = calls; } };
+  const list = new CallList(new KnownCalls(), view, { role: "operator", sip_phones: phones }, console.error);
+  for (const call of calls) list.take(call);
+  return shown.map(({ id }) => id);
+}"""
+
+
+def test_the_table_of_an_operator_has_what_the_rule_says(console: Open) -> None:
+    calls = []
+    for phone, ringing, _ in CASES:
+        who = {"sip_phone": phone, "login": None, "name": None} if phone else None
+        calls.append({**call(), "operator": who, "ringing": list(ringing)})
+    seen = {one["id"] for one, (*_, sees) in zip(calls, CASES, strict=True) if sees}
+    assert set(console().evaluate(BELONG, [calls, list(PHONES)])) == seen
 
 
 def test_a_supervisor_sees_all_calls_to_their_end(new_page: Open, back: StandIn) -> None:

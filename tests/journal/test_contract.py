@@ -17,6 +17,7 @@ from fastagi.journal.spool import Batch
 from fastagi.schema import counters, events, operator_phones, operators, status_history
 from tests.fakes import MemoryJournal
 from tests.journal.samples import IVANOV, LEAD, NOW, PETROVA, edited, ended, looked_up, observed
+from tests.who_sees import CASES, PHONES
 
 # -- writing ----------------------------------------------------------------------------------------------
 
@@ -347,6 +348,19 @@ def test_an_operator_finds_a_live_call_that_is_transferred_to_their_phone(run):
         assert await ids(journal, sip_phones=('a"%_b',)) == ["3"]
         assert await ids(journal, sip_phones=("%", "_", "", "10", "ab", "null")) == []
         assert await ids(journal, sip_phones=("109",)) == ["5", "4", "3", "2", "1"]
+
+    run(test)
+
+
+def test_the_list_of_an_operator_has_what_the_rule_says(run):
+    async def test(journal):
+        changes = [
+            observed(number, status=Status.IN_PROCESSING, operator=phone, ringing=ringing)
+            for number, (phone, ringing, _) in enumerate(CASES)
+        ]
+        await journal.write(changes)
+        seen = [str(number) for number, (*_, sees) in enumerate(CASES) if sees]
+        assert await ids(journal, sip_phones=PHONES) == seen[::-1]
 
     run(test)
 
