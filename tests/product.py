@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,14 +19,11 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.lab.ports import free_ports
+from tests.lab.processes import die_with_parent
+
 LIMIT = 60.0
 """Seconds to wait for anything: these machines are slow at times."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(what, *, limit: float = LIMIT, message: str = "it did not happen"):
@@ -66,7 +62,8 @@ class Product:
     ) -> None:
         self.folder = folder
         self.role = "all"
-        self.agi_port, self.push_port = agi_port or free_port(), free_port()
+        free, self.push_port = free_ports(2)
+        self.agi_port = agi_port or free
         self.url = f"http://127.0.0.1:{self.push_port}"
         self.config = folder / "whocalls.toml"
         self.log = folder / "serve.log"
@@ -130,14 +127,21 @@ url = "{bus or "memory://"}"
             stdout=log,
             stderr=log,
             env=self._environment(),
+            preexec_fn=die_with_parent,
         )
         log.close()
-        until(lambda: self._answers(healthy), message=f"whocalls was not ready\n{self.tail()}")
+        try:
+            until(lambda: self._answers(healthy), message="whocalls was not ready")
+        except BaseException as error:  # an interrupted test must leave nobody behind either
+            self.kill()
+            if isinstance(error, AssertionError):
+                raise AssertionError(f"{error}\n{self.tail()}") from None
+            raise
         return self
 
     def _answers(self, healthy: bool) -> bool:
         if self.process.poll() is not None:
-            raise AssertionError(f"whocalls ended with {self.process.returncode}\n{self.tail()}")
+            raise AssertionError(f"whocalls ended with {self.process.returncode}")
         if self.role == "calls":  # it has no HTTP port
             said = self.log.read_bytes()[self._log_begins :].decode(errors="replace")
             return "whocalls is ready" in said and (not healthy or "AMI connected" in said)

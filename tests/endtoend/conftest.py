@@ -67,8 +67,10 @@ def serving(lab_for_all_tests, tmp_path_factory):
     """A product that runs for all tests of a file which do not harm it."""
     made = make_product(lab_for_all_tests, tmp_path_factory.mktemp("product"))
     made.start()
-    yield made
-    made.stop()
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture

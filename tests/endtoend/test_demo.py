@@ -10,7 +10,12 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.console.browser import CHROMIUM, FLAGS
-from tests.product import LIMIT, free_port, until
+from tests.lab.ports import free_port
+from tests.lab.processes import die_with_parent
+from tests.product import LIMIT, until
+
+SOON = 10.0
+"""Seconds after "ready" within which a card is on the screen: a promise of the product."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -26,6 +31,7 @@ def demo(tmp_path):
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=tmp_path,
+            preexec_fn=die_with_parent,
         )
     try:
         until(lambda: "is ready" in log.read_text() or process.poll() is not None, message="not ready")
@@ -34,7 +40,11 @@ def demo(tmp_path):
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
-        process.wait(LIMIT)
+        try:
+            process.wait(LIMIT)
+        finally:
+            process.kill()
+            process.wait()
     assert process.returncode == 0, log.read_text()
     assert list(tmp_path.iterdir()) == [log]
 
@@ -52,7 +62,9 @@ def test_a_card_is_on_the_screen_soon_after_the_demo_is_ready(demo):
         page.fill("#login", login)
         page.fill("#password", password)
         page.press("#password", "Enter")
-        page.locator(".card").first.wait_for()
+        left = ready + SOON - time.monotonic()
+        assert left > 0, f"nobody was signed in within {SOON:g} s"
+        page.locator(".card").first.wait_for(timeout=left * 1000)
         print(f"ready after {started:.1f} s, a card {time.monotonic() - ready:.1f} s later", file=sys.stderr)
         # Its calls go on by themselves: a phone rings, somebody answers, the table fills.
         page.locator("tbody tr, [role=row]").nth(8).wait_for()
