@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -28,6 +28,7 @@ __all__ = ["Pbx", "Pipeline", "Tracking"]
 
 LOOKED_LIMIT = 10_000
 """Most calls remembered as looked up by AMI; more live calls than this are no call centre."""
+_CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 log = structlog.get_logger("whocalls.pipeline")
 
@@ -161,7 +162,7 @@ class Pipeline:
 
     def observed(self, pbx: str, changes: Sequence[Observed]) -> None:
         """Takes what a tracker made of AMI events."""
-        for change in changes:
+        for change in map(_printable, changes):
             self._writer.put(self._readable(change))
             if self._is_ours_to_look_up(self._pbxs[pbx], change):
                 self._spawn(self._look_up(change))
@@ -260,3 +261,16 @@ class Pipeline:
                 match=answer.match,
             )
         )
+
+
+def _printable(change: Observed) -> Observed:
+    """Takes control characters out of what a caller or a dialler wrote; AMI passes on line ends of theirs."""
+    caller, called = change.caller, change.called
+    if caller.raw.isprintable() and (caller.name or "").isprintable() and (called or "").isprintable():
+        return change
+    caller = replace(caller, raw=_line(caller.raw), name=_line(caller.name) if caller.name else None)
+    return replace(change, caller=caller, called=_line(called) if called else None)
+
+
+def _line(text: str) -> str:
+    return text.translate(_CONTROLS)

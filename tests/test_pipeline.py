@@ -151,6 +151,16 @@ def test_a_known_caller_is_told_to_the_dialplan_and_journalled():
     )
 
 
+def test_line_ends_that_a_caller_smuggles_into_ami_become_blanks():
+    bench = Bench()
+    bench.pipeline.observed(
+        "main", [observed(caller=Caller(raw="7\nagi_x: 1", name="A\r\nB"), called="8\x7f9")]
+    )
+    (change,) = bench.writer
+    assert change.caller == Caller(raw="7 agi_x: 1", name="A  B")
+    assert change.called == "8 9"
+
+
 def test_a_miss_leaves_the_name_of_the_trunk():
     bench = Bench()
     bench.directory.found = None

@@ -12,6 +12,11 @@ the caller forged, and its tail. A piece gives itself away:
   piece.
 * Answers and list entries carry the ActionID of our action, which nobody can guess; `protocol` drops others.
 
+A torn event is not lost with its pieces. What is Asterisk's own at both ends of it proves itself by its length:
+the keys from Event to CallerIDNum and those from ConnectedLineName to Linkedid come in one order, and neither row
+of them fits into a number. So kind, channel and Uniqueid can be told, and the call is followed to its end,
+without its numbers.
+
 The table was derived from the recorded conversations in tests/captures and names every event that call
 tracking may use. More keys than these may come (channelvars, timestamps, a newer Asterisk). An event that the
 table does not name is believed when nothing speaks against it; nothing may depend on it.
@@ -19,18 +24,23 @@ table does not name is believed when nothing speaks against it; nothing may depe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fastagi.ami.messages import Message
+from fastagi.ami.messages import Header, Message
 
-__all__ = ["USUAL_KEYS", "UsualKeys", "flaw", "is_beginning"]
+__all__ = ["USUAL_KEYS", "UsualKeys", "flaw", "is_beginning", "mended"]
 
 _CHANNEL: Final = (
     *("Channel", "ChannelState", "ChannelStateDesc", "CallerIDNum", "CallerIDName", "ConnectedLineNum"),
     *("ConnectedLineName", "Language", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid"),
 )
+_HEAD: Final = _CHANNEL[: _CHANNEL.index("CallerIDNum") + 1]
+_TAIL: Final = _CHANNEL[_CHANNEL.index("ConnectedLineName") :]
+# A bridge comes before its channel.
+_HEAD_LIMIT: Final = 20
+_SECOND: Final = ("Privilege", "ActionID")
 _BRIDGE: Final = (
     *("BridgeUniqueid", "BridgeType", "BridgeTechnology", "BridgeCreator", "BridgeName"),
     "BridgeNumChannels",
@@ -130,13 +140,43 @@ def flaw(message: Message) -> str | None:
     """Returns why a message that begins well cannot be Asterisk's own; None: nothing speaks against it."""
     headers = message.headers
     if headers[0][0] == "Response":
-        return None
-    if len(headers) < 2 or headers[1][0] not in ("Privilege", "ActionID"):
+        return "an answer with a Linkedid" if "Linkedid" in message else None
+    if len(headers) < 2 or headers[1][0] not in _SECOND:
         return "neither Privilege nor ActionID comes second"
     usual = USUAL_KEYS.get(message.event, _UNNAMED)
     keys = [key for key, _ in headers]
     present = set(keys)
     return _wrong_presence(usual, present) or (_repetition(usual, keys) if len(present) < len(keys) else None)
+
+
+def is_head(headers: Sequence[Header]) -> bool:
+    """Says whether these begin an event of a channel, up to its number at least, by Asterisk's own hand."""
+    keys = [key for key, _ in headers[:_HEAD_LIMIT]]
+    if len(keys) < 2 or keys[0] != "Event" or keys[1] not in _SECOND or _HEAD[-1] not in keys:
+        return False
+    end = keys.index(_HEAD[-1]) + 1
+    return tuple(keys[end - len(_HEAD) : end]) == _HEAD
+
+
+def mended(headers: Sequence[Header]) -> Message | None:
+    """Returns a torn event without what lies between its ends: the numbers and names of its channel.
+
+    Args:
+        headers: of the block that begins it and of all that came behind, in order.
+
+    Returns:
+        None where it is not whole yet, or its ends do not prove themselves.
+    """
+    keys = [key for key, _ in headers]
+    if not is_head(headers) or _TAIL[0] not in keys:
+        return None
+    head = keys.index(_HEAD[-1])
+    tail = len(keys) - 1 - keys[::-1].index(_TAIL[0])
+    if tuple(keys[tail : tail + len(_TAIL)]) != _TAIL:
+        return None
+    hidden = [(key, "") for key in _CHANNEL[len(_HEAD) - 1 : _CHANNEL.index(_TAIL[0])]]
+    message = Message([*headers[:head], *hidden, *headers[tail:]])
+    return message if message.event in USUAL_KEYS and flaw(message) is None else None
 
 
 _UNNAMED: Final = UsualKeys(frozenset())

@@ -13,7 +13,7 @@ from typing import Final
 
 from fastagi.errors import LocalProtocolError
 
-__all__ = ["Message", "decode", "encode"]
+__all__ = ["Header", "Message", "decode", "encode"]
 
 MAX_LINE: Final = 1022
 """Bytes of an action's line without its CRLF: Asterisk refuses more than 1024 with it."""

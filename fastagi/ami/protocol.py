@@ -164,6 +164,8 @@ class AmiProtocol(Protocol):
                 self._events.succeed(_BANNER, item)
             case Dropped():
                 self._on_dropped(item)
+                if item.mended is not None:
+                    self._hear(item.mended)
             case Message() if item.headers[0][0] == "Response":
                 self._answered(item)
             case Message() if item.action_id in self._lists or item.headers[1][0] == "ActionID":

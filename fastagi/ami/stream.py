@@ -4,8 +4,9 @@ What comes: one banner line that ends with CRLF, then messages, each some lines 
 with CRLF only; a bare CR or LF is part of a value. Nothing is decoded before a message is complete, so a
 character cut at the border of two reads comes out whole.
 
-Messages that cannot be Asterisk's own (`authenticity`) come out as `Dropped`. Answers are not paired with
-actions here; `protocol` does that.
+Messages that cannot be Asterisk's own (`authenticity`) come out as `Dropped`, and so does every piece of one that
+was torn; with the last of them comes what could be mended. Answers are not paired with actions here; `protocol`
+does that.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fastagi.ami.authenticity import USUAL_KEYS, flaw, is_beginning
-from fastagi.ami.messages import Message, decode
+from fastagi.ami.authenticity import USUAL_KEYS, flaw, is_beginning, is_head, mended
+from fastagi.ami.messages import Header, Message, decode
 from fastagi.errors import RemoteProtocolError
 from fastagi.lines import LineBuffer
 
@@ -28,6 +29,8 @@ MAX_MESSAGE: Final = 262_144
 """Bytes of a whole message; an attended transfer, the longest event, has about 4,000."""
 MAX_HEADERS: Final = 2_000
 """Lines of a message; an attended transfer has 95 and as many again for channelvars."""
+MAX_TORN: Final = 200
+"""Lines of a torn event that are kept; an attended transfer has 95, and a number makes no more than 20."""
 
 _END: Final = b"\r\n"
 _GREETING: Final = "Call Manager/"
@@ -42,10 +45,15 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A message nobody may believe, and why. `kind` is the event it claims to be, "" for a bare piece."""
+    """A message nobody may believe, and why.
+
+    `kind` is the event it claims to be, "" for a bare piece. `mended` is what of the event that it completes can
+    be believed all the same.
+    """
 
     kind: str
     reason: str
+    mended: Message | None = None
 
 
 Item = Banner | Message | Dropped
@@ -57,6 +65,7 @@ class Stream:
     def __init__(self) -> None:
         self._banner: LineBuffer | None = LineBuffer(_END, MAX_BANNER)
         self._blocks = LineBuffer(_END + _END, MAX_MESSAGE)
+        self._torn: list[Header] = []
 
     def receive(self, data: bytes) -> list[Item]:
         """Takes bytes as they came, cut anywhere, and returns what they completed.
@@ -96,11 +105,27 @@ class Stream:
         begins = is_beginning(lines)
         if not begins or len(lines) < len(block):
             _take_back(items)
-        if begins:
-            _check_limits(lines)
-            items.append(_judged(decode(lines)))
-        elif lines:
-            items.append(Dropped("", "it begins like no message"))
+        if not lines:
+            return
+        _check_limits(lines)
+        message = decode(lines)
+        reason = flaw(message) if begins else "it begins like no message"
+        if reason is None:
+            if message.event:  # a forged answer may be a piece; nobody waits for it
+                self._torn.clear()
+            items.append(message)
+        else:
+            items.append(Dropped(_printable(message.event) if begins else "", reason, self._mend(message)))
+
+    def _mend(self, piece: Message) -> Message | None:
+        """Returns the torn event that this piece completes, if it does."""
+        if is_head(piece.headers):
+            self._torn.clear()
+        self._torn += piece.headers
+        whole = mended(self._torn)
+        if whole is not None or len(self._torn) > MAX_TORN:
+            self._torn.clear()
+        return whole
 
 
 def _banner(line: bytes) -> Banner:
@@ -109,11 +134,6 @@ def _banner(line: bytes) -> Banner:
     if not found:
         raise RemoteProtocolError(f"no Asterisk manager interface: it greets with {text[:60]!r}")
     return Banner(version)
-
-
-def _judged(message: Message) -> Message | Dropped:
-    reason = flaw(message)
-    return message if reason is None else Dropped(_printable(message.event), reason)
 
 
 def _printable(kind: str) -> str:
@@ -125,7 +145,9 @@ def _take_back(items: list[Item]) -> None:
     """Drops the event that a piece without a beginning follows. Some kinds that nobody tracks end with an
     empty line too many by themselves (TestEvent); those stay."""
     last = items[-1] if items else None
-    if isinstance(last, Message) and last.event in USUAL_KEYS:
+    if isinstance(last, Dropped):
+        items[-1] = Dropped(last.kind, last.reason)
+    elif isinstance(last, Message) and last.event in USUAL_KEYS:
         items[-1] = Dropped(last.event, "a piece of another message follows it")
 
 

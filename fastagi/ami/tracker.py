@@ -92,8 +92,12 @@ class Tracker:
         return len(self._picture.channels)
 
     def knows(self, id: str) -> bool:
-        """Says whether the call goes on here; a row that is open and unknown here has ended unseen."""
-        return id in self._picture.calls
+        """Says whether the call goes on here; a row that is open and unknown here has ended unseen.
+
+        A call of which only other legs were seen is not known: nothing here will ever tell its end.
+        """
+        call = self._picture.calls.get(id)
+        return call is not None and call.visible
 
     @property
     def ignored(self) -> int:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from fastagi.ami.messages import Message
-from fastagi.ami.stream import Banner, Item, Stream
+from fastagi.ami.stream import Banner, Dropped, Item, Stream
 from fastagi.ami.tracker import Tracker
 from fastagi.calls import Call, EventType, Operator, is_live
 from fastagi.changes import Observed, apply
@@ -56,7 +56,13 @@ def timed(items: list[Item], times: Path, start: datetime = START) -> list[Timed
         ]
     else:
         arrivals = [start + timedelta(milliseconds=100 * at) for at in range(len(items))]
-    return [(at, item) for at, item in zip(arrivals, items, strict=True) if isinstance(item, Message)]
+    heard = [(at, _heard(item)) for at, item in zip(arrivals, items, strict=True)]
+    return [(at, message) for at, message in heard if message is not None]
+
+
+def _heard(item: Item) -> Message | None:
+    """What the protocol hands on of it."""
+    return item.mended if isinstance(item, Dropped) else item
 
 
 @cache

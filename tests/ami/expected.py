@@ -213,9 +213,11 @@ EXPECTED: dict[str, list[Row]] = {
     "20_follow_me_second_answers": [
         Row(id="1795448845.0", events="SRRRAE", operator="102", called="74951230008", waiting=3, talk=2),
     ],
-    # The attacker's own call stays unknown to AMI: nothing that carries his number can be believed.
+    # The attacker's own call has a row without his number: nothing that carries it can be believed. Nor can his
+    # dialling be, so no ring was seen.
     "20_forged_hangup_in_number": [
         Row(id="1795450256.0", events="SRAE", operator="101", waiting=1, talk=3),
+        missed("1795450258.2", "SE", BUSY, caller="", called="74951230021", waiting=0, cause=17),
     ],
     "20_group_all_busy": [
         missed("1795450209.0", "SRRRRRRE", BUSY, called="74951230003", waiting=0, cause=17),

@@ -522,6 +522,16 @@ def test_agi_and_ami_mean_the_same_call_whoever_comes_first(scene: Scene) -> Non
     assert scene.tracker.resolve(leg.uniqueid, "9.9") == id
 
 
+def test_a_call_of_which_only_a_leg_was_seen_is_not_known(scene: Scene) -> None:
+    """Whoever tore the events of the opening channel: AGI has a row of it, which nothing here will end."""
+    caller = scene.line("PJSIP/trunk", "from-trunk", "74951230001", unseen=True)
+    id = scene.tracker.resolve(caller.uniqueid, None)
+    scene.line("PJSIP/101", of=caller)
+    assert not scene.tracker.knows(id)
+    scene.dial(caller, scene.line("PJSIP/102", of=caller))
+    assert scene.tracker.knows(id)
+
+
 def test_a_merged_leg_means_the_call_it_went_into(scene: Scene) -> None:
     caller = scene.caller()
     rings = scene.ring(caller, "101")
