@@ -76,6 +76,7 @@ class Conversation:
 
     def in_time(self) -> "Conversation":
         """Asserts that it rang in time."""
+        print(f"{self.number} rang after {self.delay:.3f} s")
         assert self.delay <= LIMIT, f"{self.number} reached the phone after {self.delay:.2f} s"
         return self
 
