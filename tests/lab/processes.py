@@ -1,5 +1,6 @@
 """What every process that the lab starts is told first."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -28,4 +29,5 @@ def open_many_files() -> None:
 def go_first(pid: int) -> None:
     """Puts a process before other work of this machine: how busy a neighbour is must not decide a load test."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.setpriority(os.PRIO_PROCESS, int(task.name), _PRECEDENCE)
+        with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+            os.setpriority(os.PRIO_PROCESS, int(task.name), _PRECEDENCE)
