@@ -19,6 +19,7 @@ __all__ = ["give_up", "hangup", "hangup_request", "shed", "shutdown", "soft_hang
 
 _UP: Final = "6"
 _BUSY: Final = "7"
+_CANCELLED: Final = "487"
 # The flag of SoftHangupRequest for "Asterisk is shutting down" (tests/captures/17_restart_mid_call).
 _STOPPING: Final = "4"
 
@@ -31,11 +32,20 @@ def hangup_request(picture: Picture, message: Message, now: datetime) -> Iterabl
     if channel is None or call is None:
         return ()
     channel.replied = True
-    refused = message.get("ChannelState") == _BUSY
-    if channel.uniqueid == call.opener and not (call.answered or channel.pending or refused):
+    if channel.uniqueid == call.opener and not (call.answered or channel.pending or _is_refusal(message)):
         call.trail.hangup_seen = True
         call.trail.gave_up = call.in_queue or call.pending or not call.trail.dialled
     return (call,)
+
+
+def _is_refusal(message: Message) -> bool:
+    """Says whether the dialplan refused the caller. The channel is then in state Busy, if it had the time to
+    get there before its HangupRequest; the SIP answer is there either way: 487 only where the caller cancelled.
+    """
+    answer = message.get("TechCause")
+    return message.get("ChannelState") == _BUSY or (
+        answer.isascii() and answer.isdigit() and answer != _CANCELLED
+    )
 
 
 def soft_hangup(picture: Picture, message: Message, _now: datetime) -> Iterable[LiveCall]:

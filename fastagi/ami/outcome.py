@@ -6,8 +6,8 @@ The rules, in order; the first that fits decides.
 2. Asterisk hung up because it was stopped: **not_observed** (nobody knows what would have come of it).
 3. The caller hung up while a phone rang, in a queue, or before any phone was tried (lookup, menu,
    announcement): **abandoned**. The sign is a HangupRequest of the channel that opened the call. Asterisk
-   writes one too when the dialplan refuses the caller (Congestion, Busy); it comes in state Busy and does
-   not count. Its cause says nothing: that of a busy phone sticks to the caller's channel
+   writes one too when the dialplan refuses the caller (Congestion, Busy); it comes in state Busy or with a SIP
+   answer other than 487 and does not count. Its cause says nothing: that of a busy phone sticks to the caller's channel
    (tests/captures/20_group_one_busy_then_abandoned). Nor does QueueCallerAbandon: a queue that gives up
    sends it as well (tests/captures/20_queue_timeout).
 4. Phones were tried, and after that the PBX itself took the call (voicemail, announcement): **no_answer**,

@@ -456,3 +456,17 @@ def test_a_call_that_began_with_asterisk_itself_was_not_cut_by_its_start(scene: 
     # Uptime comes in whole seconds: the time of the start may come out almost one too late.
     scene.read_live(booted_at=scene.row(caller).started_at + timedelta(seconds=0.9))
     assert scene.row(caller).outcome is Outcome.NOT_OBSERVED
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "outcome"),
+    [("503", 34, Outcome.FAILED), ("486", 17, Outcome.BUSY), ("487", 127, Outcome.ABANDONED)],
+)
+def test_a_refusal_that_is_heard_before_the_channel_is_busy(
+    scene: Scene, answer: str, cause: int, outcome: Outcome
+) -> None:
+    """The SIP answer tells who ended it, whatever state the channel had reached (seen with a real Asterisk)."""
+    caller = scene.caller()
+    scene.say("HangupRequest", *caller.keys(), ("Cause", str(cause)), ("TechCause", answer))
+    scene.gone(caller, cause=cause)
+    assert scene.row(caller).outcome is outcome
